@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// nanospan: a header-only tracing micro-SDK. This list is the architecture: each header may include only earlier ones.
+
+// Recording: in every file. No Boost, builds without exceptions and RTTI.
+#include <nanospan/version.hpp>
+#include <nanospan/config.hpp>
+#include <nanospan/id.hpp>
+#include <nanospan/context.hpp>
+#include <nanospan/clock.hpp>
+#include <nanospan/attribute.hpp>
+#include <nanospan/record.hpp>
+#include <nanospan/ring.hpp>
+#include <nanospan/thread_ring.hpp>
+#include <nanospan/scope.hpp>
+#include <nanospan/sampler.hpp>
+#include <nanospan/span.hpp>
+#include <nanospan/macros.hpp>
+
+// What main says and asks: declarations.
+#include <nanospan/options.hpp>
+#include <nanospan/exporter.hpp>
+#include <nanospan/stats.hpp>
+#include <nanospan/tracer_provider.hpp>
+
+// The background half: only in the one source file that defines NANOSPAN_IMPLEMENTATION.
+#ifdef NANOSPAN_IMPLEMENTATION
+#include <nanospan/clock_converter.hpp>
+#include <nanospan/environment.hpp>
+#include <nanospan/resource.hpp>
+#include <nanospan/wire.hpp>
+#include <nanospan/otlp.hpp>
+#include <nanospan/otlp_reader.hpp>
+#include <nanospan/exporters/memory.hpp>
+#include <nanospan/exporters/console.hpp>
+#include <nanospan/exporters/otlp_http.hpp>
+#include <nanospan/collector.hpp>
+#include <nanospan/pipeline.hpp>
+#endif

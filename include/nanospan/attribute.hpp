@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What a user says about a span: literal names, and attributes (a key and a typed value). They refer to the user's values and
+// live for one full expression; a span copies them. Caller's thread, no allocation.
+
+#include <nanospan/config.hpp>
+
+#include <bit>
+#include <concepts>
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+
+namespace nanospan::inline v0 {
+
+/// A name or key whose characters live as long as the program: a string literal, checked by the compiler. For text that is made
+/// at run time say nanospan::copied(text).
+class literal {
+ public:
+  consteval literal(char const* text) noexcept : text_{text}, size_{static_cast<std::uint16_t>(std::string_view{text}.size())} {
+    if (std::string_view{text}.size() > 0xffff) a_name_or_key_has_at_most_65535_bytes();
+  }
+  constexpr char const* data() const noexcept { return text_; }
+  constexpr std::uint16_t size() const noexcept { return size_; }
+
+ private:
+  static void a_name_or_key_has_at_most_65535_bytes() noexcept;  // never defined: calling it is what the compiler reports
+
+  char const* text_;
+  std::uint16_t size_;
+};
+
+/// The slower door: a name or key made at run time, copied into the span (at most 65,535 bytes of it).
+struct copied {
+  constexpr explicit copied(std::string_view from) noexcept : text{from.substr(0, 0xffff)} {}
+  std::string_view text;
+};
+
+namespace detail {
+
+enum class entry_type : std::uint8_t {
+  boolean, signed_integer, unsigned_integer, floating, string,  // attributes
+  event, status, name, tracestate, dropped, heap_block,
+};
+
+// What stands before every piece of a record. The characters of a copied key are the first bytes of its payload.
+struct entry_head {
+  char const* key;
+  std::uint16_t key_size;
+  entry_type type;
+  bool key_is_copied;
+  std::uint32_t size;  // payload bytes, without the padding to the next multiple of 8
+};
+static_assert(sizeof(entry_head) == 16);
+
+}  // namespace detail
+
+/// A key and a value: bool, any integer, float or double, or text (std::string_view, char const*, std::string; a null pointer is
+/// empty text). An unsigned value above 2^63-1 is exported as a decimal string (OpenTelemetry, "attribute type mapping").
+/// Pointers other than text do not compile, so none becomes `true` by accident.
+class attribute {
+ public:
+  template <typename Value>
+  constexpr attribute(literal key, Value const& value) noexcept
+      : attribute({key.data(), key.size(), {}, false, 0}, value, 0) {}
+  template <typename Value>
+  constexpr attribute(copied key, Value const& value) noexcept
+      : attribute({key.text.data(), static_cast<std::uint16_t>(key.text.size()), {}, true, 0}, value, 0) {}
+
+ private:
+  friend class span_recorder;
+
+  template <typename Value>
+  constexpr attribute(detail::entry_head head, Value const& value, int) noexcept : head_{head} {
+    using detail::entry_type;
+    if constexpr (std::same_as<Value, bool>) {
+      set(entry_type::boolean, value ? 1u : 0u);
+    } else if constexpr (std::integral<Value>) {
+      set(std::signed_integral<Value> ? entry_type::signed_integer : entry_type::unsigned_integer, static_cast<std::uint64_t>(value));
+    } else if constexpr (std::floating_point<Value>) {
+      set(entry_type::floating, std::bit_cast<std::uint64_t>(static_cast<double>(value)));
+    } else {
+      static_assert(std::is_convertible_v<Value const&, std::string_view>, "an attribute's value is a bool, a number or text");
+      if constexpr (std::is_pointer_v<Value>) {
+        set_text(value != nullptr ? std::string_view{value} : std::string_view{});
+      } else {
+        set_text(value);
+      }
+    }
+  }
+  constexpr void set(detail::entry_type type, std::uint64_t bits) noexcept {
+    head_.type = type;
+    head_.size = sizeof bits;
+    value_.bits = bits;
+  }
+  constexpr void set_text(std::string_view text) noexcept {
+    head_.type = detail::entry_type::string;
+    head_.size = static_cast<std::uint32_t>(text.size() < 0xffff'ffff ? text.size() : 0xffff'ffff);
+    value_.text = text.data();
+  }
+
+  detail::entry_head head_;
+  union {
+    std::uint64_t bits;
+    char const* text;
+  } value_{};
+};
+
+namespace detail {
+
+// Lets a class take up to twelve attributes in one call, `x.set({"a", 1}, {"b", 2})`. Overloads, because an initializer_list does
+// not survive a co_await among its elements in g++ before 13, and costs the caller more code.
+template <typename Derived>
+class attribute_setters {
+  using a = attribute const&;
+  template <typename... Attribute>
+  NANOSPAN_DETAIL_INLINE Derived& all(Attribute const&... each) noexcept {
+    auto& self = static_cast<Derived&>(*this);
+    (self.add(each), ...);
+    return self;
+  }
+
+ public:
+  NANOSPAN_DETAIL_OUT_OF_LINE Derived& set(a a1) noexcept { return all(a1); }
+  NANOSPAN_DETAIL_OUT_OF_LINE Derived& set(a a1, a a2) noexcept { return all(a1, a2); }
+  NANOSPAN_DETAIL_OUT_OF_LINE Derived& set(a a1, a a2, a a3) noexcept { return all(a1, a2, a3); }
+  NANOSPAN_DETAIL_OUT_OF_LINE Derived& set(a a1, a a2, a a3, a a4) noexcept { return all(a1, a2, a3, a4); }
+  Derived& set(a a1, a a2, a a3, a a4, a a5) noexcept { return set(a1, a2, a3, a4).set(a5); }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6) noexcept { return set(a1, a2, a3, a4).set(a5, a6); }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7) noexcept { return set(a1, a2, a3, a4).set(a5, a6, a7); }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8) noexcept { return set(a1, a2, a3, a4).set(a5, a6, a7, a8); }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8, a a9) noexcept {
+    return set(a1, a2, a3, a4, a5, a6, a7, a8).set(a9);
+  }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8, a a9, a a10) noexcept {
+    return set(a1, a2, a3, a4, a5, a6, a7, a8).set(a9, a10);
+  }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8, a a9, a a10, a a11) noexcept {
+    return set(a1, a2, a3, a4, a5, a6, a7, a8).set(a9, a10, a11);
+  }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8, a a9, a a10, a a11, a a12) noexcept {
+    return set(a1, a2, a3, a4, a5, a6, a7, a8).set(a9, a10, a11, a12);
+  }
+};
+
+}  // namespace detail
+}  // namespace nanospan::inline v0

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Every macro that a user may set before the first include, with its default and its effect.
+// None of them changes the layout of a type, so files with different settings link safely.
+
+#include <nanospan/version.hpp>
+
+/// 0 turns every NANOSPAN macro into nothing: no instruction, arguments not evaluated. Default 1. May differ per file.
+#ifndef NANOSPAN_ENABLED
+#define NANOSPAN_ENABLED 1
+#endif
+
+/// Called with a condition that only misuse of the library makes false (a span ended on a thread that does not own it,
+/// scopes closed out of order). Default: assert() in debug builds, nothing otherwise; misuse is counted in either case.
+#ifndef NANOSPAN_ASSERT
+#include <cassert>
+#define NANOSPAN_ASSERT(condition) assert(condition)
+#endif
+
+/// 0 silences the line that the file with NANOSPAN_IMPLEMENTATION prints to stderr at exit when spans were recorded and no
+/// tracer_provider ever existed. Default 1.
+#ifndef NANOSPAN_WARN_WITHOUT_PROVIDER
+#define NANOSPAN_WARN_WITHOUT_PROVIDER 1
+#endif
+
+// NANOSPAN_IMPLEMENTATION, defined (to anything) in exactly one source file before the include, compiles the exporter there.
+
+// What is shared by every library of a process stays one object, also under -fvisibility=hidden.
+#define NANOSPAN_DETAIL_SHARED __attribute__((visibility("default")))
+// Recording is called from everywhere and must stay small there; thread-local addresses must be looked up anew after a
+// coroutine moves to another thread, which a compiler does only across a call that it cannot see through.
+#define NANOSPAN_DETAIL_OUT_OF_LINE __attribute__((noinline))
+// Parts of those functions: left to itself a compiler passes their values through memory, which costs more than they do.
+#define NANOSPAN_DETAIL_INLINE inline __attribute__((always_inline))
+#define NANOSPAN_DETAIL_COLD __attribute__((noinline, cold))

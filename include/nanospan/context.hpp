@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The context that spans inherit: which trace, which span, which flags. A thread's current context is a thread-local value;
+// the open scopes are a stack of saved values, so nothing is allocated and nothing that has ended is ever followed.
+
+#include <nanospan/id.hpp>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace nanospan::inline v0 {
+
+/// W3C trace flags (Trace Context Level 2, "trace-flags").
+inline constexpr std::uint8_t sampled_flag = 0x01;
+inline constexpr std::uint8_t random_flag = 0x02;
+
+namespace detail {
+
+struct active_context;
+struct thread_slot;
+
+// A value that the compiler keeps in one general register: it then neither widens the load before nor the store after.
+template <typename Word>
+inline Word in_register(Word word) noexcept {
+  static_assert(sizeof(Word) == 8);
+  auto bits = std::bit_cast<std::uint64_t>(word);
+  asm("" : "+r"(bits));
+  return std::bit_cast<Word>(bits);
+}
+// Copies by words of 8 bytes: what was just stored by such words is forwarded to these loads, and would stall wider ones.
+inline void copy_words(void* to, void const* from, std::size_t bytes) noexcept {
+  for (std::size_t at = 0; at < bytes; at += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, static_cast<std::byte const*>(from) + at, 8);
+    word = in_register(word);
+    std::memcpy(static_cast<std::byte*>(to) + at, &word, 8);
+  }
+}
+
+// Copies a text: short ones by at most two overlapping words, for a call to memcpy costs more than they do.
+NANOSPAN_DETAIL_INLINE void copy_text(std::byte* to, char const* from, std::size_t bytes) noexcept {
+  auto const both_ends = [&](auto word) {
+    std::memcpy(&word, from, sizeof word);
+    auto last = word;
+    std::memcpy(&last, from + bytes - sizeof word, sizeof word);
+    std::memcpy(to, &word, sizeof word);
+    std::memcpy(to + bytes - sizeof word, &last, sizeof word);
+  };
+  if (bytes > 16) {
+    std::memcpy(to, from, bytes);
+  } else if (bytes >= 8) {
+    both_ends(std::uint64_t{});
+  } else if (bytes >= 4) {
+    both_ends(std::uint32_t{});
+  } else if (bytes != 0) {
+    to[0] = static_cast<std::byte>(from[0]);
+    to[bytes / 2] = static_cast<std::byte>(from[bytes / 2]);
+    to[bytes - 1] = static_cast<std::byte>(from[bytes - 1]);
+  }
+}
+
+// An immutable text with a count of its owners: a context's tracestate. Made once where the context arrives.
+struct shared_text {
+  std::atomic<std::uint32_t> owners;
+  std::uint32_t size;
+
+  std::string_view view() const noexcept { return {reinterpret_cast<char const*>(this + 1), size}; }
+
+  // One block; null for an empty text or without memory.
+  static shared_text* make(std::string_view text) noexcept {
+    if (text.empty() || text.size() > 0xffff) return nullptr;
+    void* const block = std::malloc(sizeof(shared_text) + text.size());
+    if (block == nullptr) return nullptr;
+    auto* const made = ::new (block) shared_text{{1}, static_cast<std::uint32_t>(text.size())};
+    std::memcpy(reinterpret_cast<char*>(made + 1), text.data(), text.size());
+    return made;
+  }
+  static shared_text* share(shared_text* text) noexcept {
+    if (text != nullptr) [[unlikely]]
+      text->owners.fetch_add(1, std::memory_order_relaxed);  // Relaxed: whoever copies already owns one.
+    return text;
+  }
+  static void release(shared_text* text) noexcept {
+    // Acquire and release pair with each other: the last owner frees after every other one's reads.
+    if (text != nullptr && text->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) [[unlikely]]
+      std::free(text);
+  }
+};
+
+}  // namespace detail
+
+/// What identifies a span to others: ids, flags, tracestate, and whether it came from another process. A value: copying costs
+/// 40 bytes (and one atomic increment where there is a tracestate); it never dangles and may outlive its span and thread.
+class span_context {
+ public:
+  span_context() noexcept = default;
+  /// Copies `tracestate` (at most 64 KiB; without memory the context has none).
+  span_context(nanospan::trace_id trace, nanospan::span_id span, std::uint8_t trace_flags, bool remote = false,
+               std::string_view tracestate = {}) noexcept
+      : trace_{trace}, span_{span}, flags_{trace_flags}, remote_{remote}, state_{detail::shared_text::make(tracestate)} {}
+  span_context(span_context const& other) noexcept
+      : trace_{other.trace_}, span_{other.span_}, flags_{other.flags_}, remote_{other.remote_}, state_{detail::shared_text::share(other.state_)} {}
+  span_context(span_context&& other) noexcept
+      : trace_{other.trace_}, span_{other.span_}, flags_{other.flags_}, remote_{other.remote_}, state_{std::exchange(other.state_, nullptr)} {}
+  span_context& operator=(span_context other) noexcept {
+    trace_ = other.trace_;
+    span_ = other.span_;
+    flags_ = other.flags_;
+    remote_ = other.remote_;
+    std::swap(state_, other.state_);
+    return *this;
+  }
+  ~span_context() { detail::shared_text::release(state_); }
+
+  bool valid() const noexcept { return trace_.valid() && span_.valid(); }
+  nanospan::trace_id trace_id() const noexcept { return trace_; }
+  nanospan::span_id span_id() const noexcept { return span_; }
+  std::uint8_t trace_flags() const noexcept { return flags_; }
+  bool sampled() const noexcept { return (flags_ & sampled_flag) != 0; }
+  bool remote() const noexcept { return remote_; }
+  /// Valid while this object lives.
+  std::string_view tracestate() const noexcept { return state_ != nullptr ? state_->view() : std::string_view{}; }
+
+ private:
+  friend struct detail::active_context;
+
+  nanospan::trace_id trace_{};
+  nanospan::span_id span_{};
+  std::uint8_t flags_ = 0;
+  bool remote_ = false;
+  detail::shared_text* state_ = nullptr;
+};
+
+namespace detail {
+
+// What a context is to the spans that start in it: where the sampler's plan holds its answer, as a shift. At 0 it holds none:
+// the long way, for roots and where there is a tracestate to share.
+enum class parent_kind : std::uint8_t {
+  long_way = 0, local_sampled = 2, local_not_sampled = 4, remote_sampled = 6, remote_not_sampled = 8, none = 10,
+};
+
+constexpr parent_kind kind_of_parent(std::uint8_t flags, bool remote) noexcept {
+  bool const sampled = (flags & sampled_flag) != 0;
+  if (remote) return sampled ? parent_kind::remote_sampled : parent_kind::remote_not_sampled;
+  return sampled ? parent_kind::local_sampled : parent_kind::local_not_sampled;
+}
+
+// What an active context is besides its ids, in one word: a processor forwards a store only to loads that are no wider.
+struct context_meta {
+  std::uint32_t epoch;  // the thread's count of scopes closed behind its back, when this was installed: see scope
+  std::uint8_t flags;
+  bool remote;
+  bool owner_is_span;  // the owner is a scoped_span, which NANOSPAN_SET may reach
+  parent_kind as_parent;
+};
+static_assert(sizeof(context_meta) == 8);
+
+// A thread's current context. Where `span` is invalid there is none, whatever `trace` says; `state` is null then.
+struct active_context {
+  nanospan::trace_id trace;
+  nanospan::span_id span;
+  context_meta meta;
+  shared_text* state;  // owned by the scope that installed it
+  void const* owner;   // the scope that installed it: compared; followed only where owner_is_span and the epoch hold
+
+  bool valid() const noexcept { return span.valid(); }
+  span_context share() const noexcept {
+    span_context context;
+    if (!valid()) return context;
+    context.trace_ = trace;
+    context.span_ = span;
+    context.flags_ = meta.flags;
+    context.remote_ = meta.remote;
+    context.state_ = shared_text::share(state);
+    return context;
+  }
+  // An invalid context is no parent at all.
+  static active_context of(span_context const& context) noexcept {
+    if (!context.valid()) return {};
+    auto const as_parent = context.state_ != nullptr ? parent_kind::long_way : kind_of_parent(context.flags_, context.remote_);
+    return {context.trace_, context.span_, {0, context.flags_, context.remote_, false, as_parent}, context.state_, nullptr};
+  }
+};
+
+// All that recording keeps per thread. Trivial and constant-initialised, so that access needs no guard.
+struct thread_block {
+  active_context current;
+  thread_slot* slot;  // null before the thread's first span and after its thread-local destructors have begun
+  id_generator random;
+  bool exited;
+};
+
+NANOSPAN_DETAIL_SHARED inline constinit thread_local thread_block this_thread{};
+
+}  // namespace detail
+
+}  // namespace nanospan::inline v0

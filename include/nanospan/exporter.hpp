@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Where batches go: the interface of exporters, the batch that they get, and the exporters that exist. Declarations, free of Boost; the
+// bodies are in exporters/. An exporter is called by one thread at a time, the background one.
+
+#include <nanospan/options.hpp>
+
+#include <variant>
+
+namespace nanospan::inline v0 {
+
+// ---- what a finished span looks like to an exporter that reads it -----------------------------------------------------------
+
+using attribute_value = std::variant<bool, std::int64_t, double, std::string>;
+using attribute_list = std::vector<std::pair<std::string, attribute_value>>;
+
+/// OTLP's status code.
+enum class span_status : std::uint8_t { unset = 0, ok = 1, error = 2 };
+
+struct event_data {
+  std::string name;
+  std::uint64_t time_unix_nano = 0;
+  attribute_list attributes;
+  std::uint32_t dropped_attributes_count = 0;
+};
+
+struct span_data {
+  nanospan::trace_id trace_id;
+  nanospan::span_id span_id;
+  nanospan::span_id parent_span_id;  ///< invalid: a root
+  std::string trace_state;
+  std::uint32_t flags = 0;  ///< OTLP span flags: W3C trace flags, 0x100 and 0x200
+  std::string name;
+  span_kind kind = span_kind::internal;
+  std::uint64_t start_time_unix_nano = 0;
+  std::uint64_t end_time_unix_nano = 0;
+  attribute_list attributes;
+  std::uint32_t dropped_attributes_count = 0;
+  std::vector<event_data> events;
+  span_status status = span_status::unset;
+  std::string status_message;
+  std::string scope_name;
+};
+
+/// Some finished spans, encoded: the bytes of an OTLP ExportTraceServiceRequest (and TracesData, which has the same shape).
+struct batch {
+  std::string otlp;
+  std::size_t span_count = 0;
+
+  /// The same as objects, for an exporter that reads spans. Defined with the implementation; slow beside everything else here.
+  std::vector<span_data> spans() const;
+  attribute_list resource() const;
+};
+
+// ---- the interface ----------------------------------------------------------------------------------------------------------
+
+/// How an exporter waits: the rings are drained meanwhile, and the wait ends early when the provider must stop.
+class export_wait {
+ public:
+  virtual ~export_wait() = default;
+  enum class outcome { ready, timed_out, stopped };
+  /// Until `descriptor` is readable (or writable), or the monotonic clock (nanoseconds) passes `deadline`. A negative descriptor only waits.
+  virtual outcome wait(int descriptor, bool writable, std::uint64_t deadline) = 0;
+};
+
+struct export_result {
+  enum class outcome {
+    success,      ///< taken, but for `rejected_spans`
+    retry,        ///< worth another attempt, not before `retry_after`
+    failure,      ///< not worth one
+    unconfirmed,  ///< sent in full and never answered; worth another attempt
+  };
+  outcome what = outcome::success;
+  std::uint64_t rejected_spans = 0;
+  duration retry_after = {};
+  std::string message = {};  ///< why, in one line
+};
+
+/// A destination. Both calls come from one thread at a time.
+class exporter {
+ public:
+  virtual ~exporter() = default;
+  /// One attempt. Waits only through `wait`.
+  virtual export_result export_batch(batch const& spans, export_wait& wait) = 0;
+  /// For messages: "OTLP/HTTP at http://localhost:4318/v1/traces (the default)".
+  virtual std::string description() const = 0;
+};
+
+// ---- the exporters ----------------------------------------------------------------------------------------------------------
+
+/// Keeps what is exported, for users' tests: `auto spans = std::make_shared<nanospan::memory_exporter>();`. Any thread.
+class memory_exporter final : public exporter {
+ public:
+  memory_exporter();
+  std::vector<span_data> spans() const;
+  attribute_list resource() const;
+  void clear();
+
+  export_result export_batch(batch const& spans, export_wait& wait) override;
+  std::string description() const override;
+
+ private:
+  struct state;
+  std::shared_ptr<state> state_;
+};
+
+/// Draws each finished local trace as a waterfall on a file descriptor: names, bars, durations, errors. A trace is finished when the
+/// root of its part in this process has arrived; what arrives later is drawn by itself. In colour on a terminal, unless NO_COLOR is set.
+class console_exporter final : public exporter {
+ public:
+  explicit console_exporter(int descriptor = 1);
+  ~console_exporter() override;  // draws what has no root yet
+
+  export_result export_batch(batch const& spans, export_wait& wait) override;
+  std::string description() const override;
+
+ private:
+  struct state;
+  std::shared_ptr<state> state_;
+};
+
+/// Where and how otlp_http_exporter sends. tracer_provider fills it from its options and the environment.
+struct otlp_http_options {
+  std::string url = "http://localhost:4318/v1/traces";  ///< http only; https comes later
+  std::string url_source = "the default";               ///< for messages: which option or variable said so
+  std::vector<std::pair<std::string, std::string>> headers = {};
+  duration timeout = duration::of_milliseconds(10'000);  ///< of one attempt, name resolution included; zero: none
+};
+
+/// POSTs batches as OTLP/HTTP protobuf over one kept-alive connection (OTLP specification, "OTLP/HTTP").
+class otlp_http_exporter final : public exporter {
+ public:
+  /// Throws configuration_error for a URL that cannot be used.
+  explicit otlp_http_exporter(otlp_http_options options);
+  ~otlp_http_exporter() override;
+
+  export_result export_batch(batch const& spans, export_wait& wait) override;
+  std::string description() const override;
+
+ private:
+  struct state;
+  std::shared_ptr<state> state_;
+};
+
+}  // namespace nanospan::inline v0

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The annotations. Each NANOSPAN is one declaration; attribute expressions are evaluated only for a span that is recorded,
+// after it has started. Up to twelve attributes a call; say more with NANOSPAN_SET.
+
+#include <nanospan/span.hpp>
+
+#define NANOSPAN_DETAIL_JOIN_2(a, b) a##b
+#define NANOSPAN_DETAIL_JOIN(a, b) NANOSPAN_DETAIL_JOIN_2(a, b)
+// __LINE__, not __COUNTER__: an inline function must read the same in every file.
+#define NANOSPAN_DETAIL_NAME NANOSPAN_DETAIL_JOIN(nanospan_scope_, __LINE__)
+
+// A static in an expression, so that the whole is one declaration; no lambda, which would hide structured bindings and the
+// function's name.
+#define NANOSPAN_DETAIL_SITE(name, kind)                                                                \
+  __extension__({                                                                                       \
+    static constexpr ::nanospan::detail::site nanospan_site{name, kind, __FILE__, __LINE__, __func__}; \
+    &nanospan_site;                                                                                     \
+  })
+// The second declarator only says the attributes; it exists because an if around them would be a second statement.
+#define NANOSPAN_DETAIL_SPAN(name, kind, ...)                                                                                   \
+  [[maybe_unused]] ::nanospan::scoped_span NANOSPAN_DETAIL_NAME { NANOSPAN_DETAIL_SITE(name, kind) }                            \
+  __VA_OPT__(, &NANOSPAN_DETAIL_JOIN(nanospan_attributes_, __LINE__) =                                                          \
+                   NANOSPAN_DETAIL_NAME.recording() ? (static_cast<void>(NANOSPAN_DETAIL_NAME.set(__VA_ARGS__)), NANOSPAN_DETAIL_NAME) \
+                                                    : NANOSPAN_DETAIL_NAME)
+
+#if NANOSPAN_ENABLED
+
+/// A span named by a literal for the rest of the scope, with attributes: NANOSPAN("charge card", {"order.id", id}, {"amount", 12.5});
+#define NANOSPAN(name, ...) NANOSPAN_DETAIL_SPAN(name, ::nanospan::span_kind::internal __VA_OPT__(, ) __VA_ARGS__)
+/// The same, of another kind. The kind is part of the name, so that it costs nothing and a sampler knows it.
+#define NANOSPAN_SERVER(name, ...) NANOSPAN_DETAIL_SPAN(name, ::nanospan::span_kind::server __VA_OPT__(, ) __VA_ARGS__)
+#define NANOSPAN_CLIENT(name, ...) NANOSPAN_DETAIL_SPAN(name, ::nanospan::span_kind::client __VA_OPT__(, ) __VA_ARGS__)
+#define NANOSPAN_PRODUCER(name, ...) NANOSPAN_DETAIL_SPAN(name, ::nanospan::span_kind::producer __VA_OPT__(, ) __VA_ARGS__)
+#define NANOSPAN_CONSUMER(name, ...) NANOSPAN_DETAIL_SPAN(name, ::nanospan::span_kind::consumer __VA_OPT__(, ) __VA_ARGS__)
+/// A span named after the function: NANOSPAN_FUNCTION({"k", v});
+#define NANOSPAN_FUNCTION(...) NANOSPAN_DETAIL_SPAN(__func__, ::nanospan::span_kind::internal __VA_OPT__(, ) __VA_ARGS__)
+
+#define NANOSPAN_DETAIL_ON_CURRENT(what)                                                                                     \
+  do {                                                                                                                       \
+    if (::nanospan::scoped_span* nanospan_open = ::nanospan::scoped_span::innermost(); nanospan_open && nanospan_open->recording()) \
+      nanospan_open->what;                                                                                                   \
+  } while (false)
+
+/// Attributes on this thread's innermost open span: NANOSPAN_SET({"items", n}); Where there is none, a counted no-op.
+#define NANOSPAN_SET(...) NANOSPAN_DETAIL_ON_CURRENT(set(__VA_ARGS__))
+/// An event on it, at this moment: NANOSPAN_EVENT("retry", {"attempt", 2});
+#define NANOSPAN_EVENT(name, ...) NANOSPAN_DETAIL_ON_CURRENT(event(name) __VA_OPT__(.set(__VA_ARGS__)))
+/// Status error on it, with a description: NANOSPAN_ERROR("card declined");
+#define NANOSPAN_ERROR(description) NANOSPAN_DETAIL_ON_CURRENT(error(description))
+
+#else
+
+#define NANOSPAN(...) static_assert(true)
+#define NANOSPAN_SERVER(...) static_assert(true)
+#define NANOSPAN_CLIENT(...) static_assert(true)
+#define NANOSPAN_PRODUCER(...) static_assert(true)
+#define NANOSPAN_CONSUMER(...) static_assert(true)
+#define NANOSPAN_FUNCTION(...) static_assert(true)
+#define NANOSPAN_SET(...) static_cast<void>(0)
+#define NANOSPAN_EVENT(...) static_cast<void>(0)
+#define NANOSPAN_ERROR(...) static_cast<void>(0)
+
+#endif

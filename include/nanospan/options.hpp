@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What main says about tracing. Declarations only. Where an option is left at its default, the OTEL_ variable named beside it
+// decides; where there is none either, the default named here.
+
+#include <nanospan/sampler.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace nanospan::inline v0 {
+
+class exporter;
+
+/// A length of time; made from any std::chrono::duration, without the need to include <chrono> here.
+class duration {
+ public:
+  constexpr duration() noexcept = default;
+  template <typename Chrono>
+    requires requires(Chrono d) { d.count(); Chrono::period::num; Chrono::period::den; }
+  constexpr duration(Chrono d) noexcept
+      : nanoseconds_{static_cast<std::int64_t>(static_cast<long double>(d.count()) * Chrono::period::num * 1'000'000'000 / Chrono::period::den)} {}
+  static constexpr duration of_nanoseconds(std::int64_t n) noexcept { return duration{n}; }
+  static constexpr duration of_milliseconds(std::int64_t n) noexcept { return duration{n * 1'000'000}; }
+
+  constexpr std::int64_t nanoseconds() const noexcept { return nanoseconds_; }
+  friend constexpr auto operator<=>(duration, duration) noexcept = default;
+
+ private:
+  explicit constexpr duration(std::int64_t nanoseconds) noexcept : nanoseconds_{nanoseconds} {}
+  std::int64_t nanoseconds_ = 0;
+};
+
+/// Called with one line of text (no newline) when something is lost, found again, or wrong. From any of the library's threads and
+/// from tracer_provider's constructor and destructor; must not throw or block for long.
+using message_handler = void (*)(std::string_view line) noexcept;
+
+/// Thrown by constructors only; what() names the option and the offending value.
+class configuration_error : public std::exception {
+ public:
+  explicit configuration_error(std::string text) : text_{std::move(text)} {}
+  char const* what() const noexcept override { return text_.c_str(); }
+
+ private:
+  std::string text_;
+};
+
+struct options {
+  /// OTEL_SERVICE_NAME, else OTEL_RESOURCE_ATTRIBUTES' service.name, else "unknown_service:<executable>".
+  std::string service_name = {};
+  /// Beside and over those of OTEL_RESOURCE_ATTRIBUTES: {{"deployment.environment.name", "staging"}}.
+  std::vector<std::pair<std::string, std::string>> resource_attributes = {};
+
+  /// Where spans go. Null: OTEL_TRACES_EXPORTER (otlp, console or none), else OTLP over HTTP with the four options below.
+  std::shared_ptr<nanospan::exporter> exporter = nullptr;
+  /// The collector's address: scheme, host, port; "/v1/traces" is appended where it has no path. OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
+  /// (used as it stands), else OTEL_EXPORTER_OTLP_ENDPOINT (with "v1/traces" appended), else http://localhost:4318/v1/traces.
+  std::string endpoint = {};
+  /// Added to each request. Beside OTEL_EXPORTER_OTLP_TRACES_HEADERS, else OTEL_EXPORTER_OTLP_HEADERS.
+  std::vector<std::pair<std::string, std::string>> headers = {};
+  /// Bound on one attempt to send a batch. Zero: OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, else OTEL_EXPORTER_OTLP_TIMEOUT (milliseconds), else 10 s.
+  duration export_timeout = {};
+  /// How long a batch is retried, from its first attempt, with exponential back-off and jitter.
+  duration retry_limit = duration::of_milliseconds(60'000);
+
+  /// Null: parent-based, always on.
+  std::shared_ptr<nanospan::sampler const> sampler = nullptr;
+
+  /// A batch is sent when it holds so many spans or bytes, or when its first span is so old, or on flush.
+  std::size_t max_batch_spans = 512;
+  std::size_t max_batch_bytes = 4u << 20;
+  duration schedule_delay = duration::of_milliseconds(5'000);
+  /// Encoded batches that wait for the collector; beyond it the oldest are dropped and counted.
+  std::size_t max_queue_bytes = 16u << 20;
+
+  /// Of a thread's ring; a power of two from 16 KiB to 1 GiB. The default holds a burst of 2,048 spans with 4 attributes.
+  std::size_t ring_bytes = 512u << 10;
+  /// Of all rings together. Near it new threads get smaller rings; beyond it their spans are counted drops.
+  std::size_t ring_memory_limit_bytes = 64u << 20;
+
+  /// The most that the provider's destructor takes, flush included.
+  duration shutdown_limit = duration::of_milliseconds(2'000);
+  /// False: no thread; the program calls tracer_provider::poll().
+  bool background_thread = true;
+  /// Null: one line to stderr, beginning with "nanospan: ".
+  message_handler on_message = nullptr;
+};
+
+}  // namespace nanospan::inline v0

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The bytes that cross threads: one record a span, written when it ends. A header of one cache line, then entries (attributes,
+// events, status, …), each an entry_head and a payload padded to 8 bytes. The only vocabulary that both halves share.
+
+#include <nanospan/attribute.hpp>
+#include <nanospan/id.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace nanospan::inline v0 {
+
+/// What a span is to its peers (OpenTelemetry, "SpanKind"); the numbers are OTLP's.
+enum class span_kind : std::uint8_t { internal = 1, server = 2, client = 3, producer = 4, consumer = 5 };
+
+namespace detail {
+
+// One per call site, static: what the source says of a span. A record holds its address.
+struct site {
+  char const* name;
+  char const* file;
+  char const* function;
+  std::uint32_t line;
+  std::uint16_t name_size;
+  span_kind kind;
+
+  consteval site(literal name_, span_kind kind_, char const* file_, std::uint32_t line_, char const* function_) noexcept
+      : name{name_.data()}, file{file_}, function{function_}, line{line_}, name_size{name_.size()}, kind{kind_} {}
+};
+
+enum record_flag : std::uint8_t {
+  monotonic_ticks = 1,   // start and end are nanoseconds of CLOCK_MONOTONIC, not the processor's counter
+  parent_is_remote = 2,  // OTLP span flags, bit 9
+};
+
+// The first word of a record, always written whole.
+struct record_meta {
+  std::uint32_t size;  // bytes in the ring, the header included; a multiple of 8
+  span_kind kind;
+  std::uint8_t flags;        // record_flag
+  std::uint8_t trace_flags;  // W3C
+  std::uint8_t unused;
+};
+static_assert(sizeof(record_meta) == 8);
+
+struct record_header {
+  record_meta meta;
+  site const* from;  // null: the name is an entry
+  nanospan::trace_id trace;
+  nanospan::span_id span;
+  nanospan::span_id parent;  // invalid: a root
+  std::uint64_t start_ticks;
+  std::uint64_t end_ticks;
+};
+static_assert(sizeof(record_header) == 64);
+
+// The staging buffer inside an open span: what most spans carry, without an allocation.
+inline constexpr std::uint32_t inline_entry_bytes = 256;
+// The bound on one span's entries. What would pass it is left out and counted in dropped_attributes_count.
+inline constexpr std::uint32_t max_entry_bytes = 1u << 20;
+
+constexpr std::uint32_t padded(std::uint32_t bytes) noexcept { return (bytes + 7u) & ~7u; }
+
+// Payload of an event: the ticks, then its attributes' entries. Payload of heap_block: where the entries are instead.
+struct event_payload {
+  std::uint64_t ticks;
+};
+struct heap_payload {
+  std::byte* block;    // from malloc, owned by the record
+  std::uint64_t used;  // bytes of entries
+};
+enum class status_code : std::uint8_t { unset = 0, ok = 1, error = 2 };  // OTLP's numbers
+
+}  // namespace detail
+}  // namespace nanospan::inline v0

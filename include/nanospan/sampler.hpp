@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Head sampling: whether a span that starts now is recorded. A sampler that decides by the parent alone is reduced to a plan, two
+// bits for each kind of parent, so that recording asks nobody; any other is asked, on the thread that starts the span.
+
+#include <nanospan/context.hpp>
+#include <nanospan/record.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace nanospan::inline v0 {
+
+enum class sampling_decision : std::uint8_t { drop = 1, record_and_sample = 2 };
+
+/// What a sampler may look at (OpenTelemetry, "ShouldSample"). Valid during the call.
+struct sampling_parameters {
+  span_context const& parent;  // invalid for a root
+  nanospan::trace_id trace_id;
+  std::string_view span_name;
+  span_kind kind;
+};
+
+namespace detail {
+
+// What each kind of parent leads to, two bits each: 0 = ask the sampler, else a sampling_decision.
+struct sampling_plan {
+  std::uint32_t bits = 0;
+
+  static constexpr sampling_plan always(sampling_decision decision) noexcept {
+    return {static_cast<std::uint32_t>(decision) * 0b01'01'01'01'01'00u};
+  }
+  constexpr std::uint32_t operator[](parent_kind parent) const noexcept { return (bits >> static_cast<std::uint32_t>(parent)) & 3u; }
+  constexpr void take(parent_kind parent, sampling_plan from) noexcept { bits |= from[parent] << static_cast<std::uint32_t>(parent); }
+};
+
+}  // namespace detail
+
+/// Decides about spans that start. Any thread, many at once; must not block: it runs where the span starts.
+class sampler {
+ public:
+  virtual ~sampler() = default;
+  virtual sampling_decision should_sample(sampling_parameters const& parameters) const noexcept = 0;
+  /// As OpenTelemetry spells it, for logs: "AlwaysOnSampler".
+  virtual std::string description() const = 0;
+  /// For samplers that need not be asked; everybody else leaves it alone.
+  virtual detail::sampling_plan plan() const noexcept { return {}; }
+};
+
+class always_on_sampler final : public sampler {
+ public:
+  sampling_decision should_sample(sampling_parameters const&) const noexcept override { return sampling_decision::record_and_sample; }
+  std::string description() const override { return "AlwaysOnSampler"; }
+  detail::sampling_plan plan() const noexcept override { return detail::sampling_plan::always(sampling_decision::record_and_sample); }
+};
+
+class always_off_sampler final : public sampler {
+ public:
+  sampling_decision should_sample(sampling_parameters const&) const noexcept override { return sampling_decision::drop; }
+  std::string description() const override { return "AlwaysOffSampler"; }
+  detail::sampling_plan plan() const noexcept override { return detail::sampling_plan::always(sampling_decision::drop); }
+};
+
+/// A sampler for each kind of parent; null means the default, always on without a parent or under a sampled one, else always off.
+struct parent_based_slots {
+  std::shared_ptr<sampler const> root = {};
+  std::shared_ptr<sampler const> remote_parent_sampled = {};
+  std::shared_ptr<sampler const> remote_parent_not_sampled = {};
+  std::shared_ptr<sampler const> local_parent_sampled = {};
+  std::shared_ptr<sampler const> local_parent_not_sampled = {};
+};
+
+/// Follows the parent's decision; asks `root` where there is none (OpenTelemetry, "ParentBased").
+class parent_based_sampler final : public sampler {
+ public:
+  explicit parent_based_sampler(parent_based_slots by_parent = {}) : slots_{std::move(by_parent)} {
+    default_to<always_on_sampler>(slots_.root, slots_.remote_parent_sampled, slots_.local_parent_sampled);
+    default_to<always_off_sampler>(slots_.remote_parent_not_sampled, slots_.local_parent_not_sampled);
+  }
+  sampling_decision should_sample(sampling_parameters const& parameters) const noexcept override {
+    span_context const& parent = parameters.parent;
+    auto const& chosen = !parent.valid()   ? slots_.root
+                         : parent.remote() ? (parent.sampled() ? slots_.remote_parent_sampled : slots_.remote_parent_not_sampled)
+                                           : (parent.sampled() ? slots_.local_parent_sampled : slots_.local_parent_not_sampled);
+    return chosen->should_sample(parameters);
+  }
+  std::string description() const override {
+    return "ParentBased{root:" + slots_.root->description() + ",remoteParentSampled:" + slots_.remote_parent_sampled->description() +
+           ",remoteParentNotSampled:" + slots_.remote_parent_not_sampled->description() +
+           ",localParentSampled:" + slots_.local_parent_sampled->description() +
+           ",localParentNotSampled:" + slots_.local_parent_not_sampled->description() + "}";
+  }
+  detail::sampling_plan plan() const noexcept override {
+    detail::sampling_plan plan;
+    plan.take(detail::parent_kind::none, slots_.root->plan());
+    plan.take(detail::parent_kind::remote_sampled, slots_.remote_parent_sampled->plan());
+    plan.take(detail::parent_kind::remote_not_sampled, slots_.remote_parent_not_sampled->plan());
+    plan.take(detail::parent_kind::local_sampled, slots_.local_parent_sampled->plan());
+    plan.take(detail::parent_kind::local_not_sampled, slots_.local_parent_not_sampled->plan());
+    return plan;
+  }
+
+ private:
+  template <typename Default, typename... Slot>
+  static void default_to(Slot&... slot) {
+    ((slot = slot ? std::move(slot) : std::make_shared<Default const>()), ...);
+  }
+  parent_based_slots slots_;
+};
+
+namespace detail {
+
+// What a starting span needs to know of the provider, in one word: the plan's twelve bits and these.
+inline constexpr std::uint32_t recording_on = 1u << 16;         // a provider lives
+inline constexpr std::uint32_t recording_over = 1u << 17;       // there was one
+inline constexpr std::uint32_t recording_monotonic = 1u << 18;  // the processor's counter is not to be trusted
+
+struct recording_state {
+  std::atomic<std::uint32_t> word{0};
+  std::atomic<sampler const*> asked{nullptr};  // the provider's sampler; set before the word says so, lives on after it
+};
+NANOSPAN_DETAIL_SHARED inline constinit recording_state recording{};
+
+}  // namespace detail
+}  // namespace nanospan::inline v0

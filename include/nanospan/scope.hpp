@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The stack of open scopes: each remembers the context that it replaced and puts it back, if it still finds its own.
+// A scope that is closed out of order or on a foreign thread puts nothing back; its thread is told through a count, and from then
+// on follows no pointer that it installed before. So misuse costs attributes and wrong parents, counted, and never memory.
+
+#include <nanospan/thread_ring.hpp>
+
+namespace nanospan::inline v0 {
+namespace detail {
+
+class scope {
+ public:
+  scope(scope const&) = delete;
+  scope& operator=(scope const&) = delete;
+
+ protected:
+  scope() noexcept {}  // open() follows, or nothing
+  ~scope() = default;
+
+  // Makes this scope the thread's innermost. `thread` is the calling one and has a slot. The trace and the tracestate stay as they
+  // are: a child shares its parent's, and where there was no parent nobody will look at them again.
+  NANOSPAN_DETAIL_INLINE void open(thread_block& thread, span_id span, context_meta meta) noexcept {
+    active_context& current = thread.current;
+    home_ = thread.slot;
+    span_ = in_register(current.span);
+    meta_ = in_register(current.meta);
+    owner_ = current.owner;
+    current.span = in_register(span);
+    meta.epoch = lost(*home_);
+    current.meta = in_register(meta);
+    current.owner = this;
+  }
+  // Acts on the thread that closes, which for a suspended task that was dropped need not be the one that opened. False: not ours.
+  NANOSPAN_DETAIL_INLINE bool close(thread_block& thread) noexcept {
+    active_context& current = thread.current;
+    if (current.owner != this) [[unlikely]] {
+      home_->scopes_lost.fetch_add(1, std::memory_order_relaxed);  // Relaxed: a scope shared by two threads at once is a race anyway.
+      return false;
+    }
+    current.span = in_register(span_);
+    current.meta = in_register(meta_);
+    current.owner = owner_;
+    return true;
+  }
+
+ public:
+  static std::uint32_t lost(thread_slot const& slot) noexcept { return slot.scopes_lost.load(std::memory_order_relaxed); }
+  // Whether what the thread's current context points at still lives.
+  static bool trusted(thread_block const& thread) noexcept {
+    return thread.slot != nullptr && thread.current.meta.epoch == lost(*thread.slot);
+  }
+
+ private:
+  // What was current before.
+  union {
+    span_id span_;
+  };
+  context_meta meta_;
+  void const* owner_;
+  thread_slot* home_;
+};
+
+}  // namespace detail
+
+/// The calling thread's current context; invalid (all zero) where no span is open. For log lines:
+/// `nanospan::current().trace_id().hex().c_str()`. Cost: a copy of 40 bytes.
+NANOSPAN_DETAIL_OUT_OF_LINE inline span_context current() noexcept {
+  auto& thread = detail::this_thread;
+  if (thread.current.state != nullptr && !detail::scope::trusted(thread)) thread.current.state = nullptr;
+  return thread.current.share();
+}
+
+/// Makes a context the thread's current one for a scope: what starts inside is its child. The way a context crosses threads,
+/// tasks and services: copy it by value, open a context_scope where the work goes on. One thread, strictly nested.
+class context_scope : detail::scope {
+ public:
+  NANOSPAN_DETAIL_OUT_OF_LINE explicit context_scope(span_context context) noexcept : context_{std::move(context)} {
+    auto& thread = detail::this_thread;
+    opened_ = thread.slot != nullptr || detail::acquire_slot() != nullptr;
+    if (!opened_) return;
+    auto& current = thread.current;
+    auto const next = detail::active_context::of(context_);
+    trace_ = std::exchange(current.trace, next.trace);
+    state_ = std::exchange(current.state, next.state);
+    open(thread, next.span, next.meta);
+  }
+  NANOSPAN_DETAIL_OUT_OF_LINE ~context_scope() {
+    auto& thread = detail::this_thread;
+    if (!opened_ || !close(thread)) return;
+    thread.current.trace = trace_;
+    thread.current.state = state_;
+  }
+
+ private:
+  span_context context_;
+  nanospan::trace_id trace_;  // what was current before
+  detail::shared_text* state_;
+  bool opened_;
+};
+
+}  // namespace nanospan::inline v0

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Which ring a thread records into: acquired at its first span, handed over when the thread exits, reused by a later thread.
+// Slots hang in one registry, are never freed and never move, so that whoever still records at exit finds them.
+
+#include <nanospan/context.hpp>
+#include <nanospan/ring.hpp>
+
+#include <new>
+
+#include <sys/mman.h>
+
+namespace nanospan::inline v0::detail {
+
+// A counter with one writer at a time: plain loads and stores, no locked instruction.
+// Relaxed throughout: read for reporting, orders nothing.
+class counter {
+ public:
+  void add(std::uint64_t n) noexcept { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
+  std::uint64_t read() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+enum class slot_state : std::uint32_t {
+  empty,     // no thread's, without a ring
+  ready,     // no thread's, drained, with a ring
+  owned,     // a live thread records into it
+  orphaned,  // its thread has exited; the consumer drains it, then makes it ready
+};
+
+struct thread_slot {
+  detail::ring ring;
+  // Written by the owning thread.
+  alignas(64) counter dropped_ring_full;
+  counter dropped_no_ring;
+  counter dropped_after_shutdown;
+  counter dropped_no_provider;
+  counter misused;  // calls where no span of this thread was open
+  std::atomic<slot_state> state{slot_state::owned};
+  thread_slot* next = nullptr;  // constant once the slot is in the registry
+  // Written by any thread: how often a scope of this thread was closed elsewhere or out of order.
+  std::atomic<std::uint32_t> scopes_lost{0};
+};
+
+// What is one per process. Constant-initialised, never destroyed.
+struct thread_registry {
+  std::atomic<thread_slot*> slots{nullptr};
+  std::atomic<std::uint64_t> ring_memory_bytes{0};       // handed out so far; rings are reused, never given back
+  std::atomic<std::uint64_t> ring_bytes{512u << 10};     // a new thread's ring while there is plenty
+  std::atomic<std::uint64_t> ring_memory_limit_bytes{64u << 20};
+  std::atomic<std::uint64_t> dropped_no_slot{0};         // spans of threads whose slot was gone (exit) or could not be had (memory)
+};
+NANOSPAN_DETAIL_SHARED inline constinit thread_registry registry{};
+
+// The one place that ring memory comes from. Touched before it is used: a first touch costs microseconds a page.
+// Null when the process-wide limit is reached or the system has none.
+inline std::byte* allocate_ring_memory(std::size_t bytes) noexcept {
+  std::uint64_t const limit = registry.ring_memory_limit_bytes.load(std::memory_order_relaxed);
+  // Relaxed: the sum orders nothing, and is never passed because each adds before it maps.
+  if (registry.ring_memory_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes <= limit) {
+#ifdef MAP_POPULATE
+    int const populate = MAP_POPULATE;
+#else
+    int const populate = 0;
+#endif
+    void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | populate, -1, 0);
+    if (memory != MAP_FAILED) return static_cast<std::byte*>(memory);
+  }
+  registry.ring_memory_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+  return nullptr;
+}
+
+// Half of the limit goes to rings of full size; the rest to rings a sixteenth as large, so that a thousand threads all trace.
+inline std::size_t next_ring_bytes() noexcept {
+  std::size_t const full = registry.ring_bytes.load(std::memory_order_relaxed);
+  bool const plenty = registry.ring_memory_bytes.load(std::memory_order_relaxed) + full <=
+                      registry.ring_memory_limit_bytes.load(std::memory_order_relaxed) / 2;
+  std::size_t const small = full / 16 < 16384 ? 16384 : full / 16;
+  return plenty || full < small ? full : small;
+}
+
+NANOSPAN_DETAIL_COLD inline bool attach_ring(thread_slot& slot) noexcept {
+  std::size_t const bytes = next_ring_bytes();
+  std::byte* const memory = allocate_ring_memory(bytes);
+  if (memory == nullptr) return false;
+  slot.ring.attach(memory, bytes);
+  return true;
+}
+
+// A new slot, owned by the caller, in the registry. Null without memory.
+inline thread_slot* add_slot() noexcept {
+  auto* const slot = ::new (std::nothrow) thread_slot;
+  if (slot == nullptr) return nullptr;
+  slot->next = registry.slots.load(std::memory_order_relaxed);
+  // Release: pairs with the acquire of whoever walks the list.
+  while (!registry.slots.compare_exchange_weak(slot->next, slot, std::memory_order_release, std::memory_order_relaxed)) {}
+  return slot;
+}
+
+template <typename Visit>
+void for_each_slot(Visit&& visit) {
+  // Acquire: pairs with the release in add_slot().
+  for (thread_slot* slot = registry.slots.load(std::memory_order_acquire); slot != nullptr; slot = slot->next) visit(*slot);
+}
+
+// A slot that no thread has any more, one with a ring if there is one.
+inline thread_slot* reuse_slot() noexcept {
+  for (slot_state const wanted : {slot_state::ready, slot_state::empty}) {
+    // Acquire: pairs with the release in add_slot().
+    for (thread_slot* slot = registry.slots.load(std::memory_order_acquire); slot != nullptr; slot = slot->next) {
+      slot_state expected = wanted;
+      // Relaxed look first, so that owned slots' lines stay with their owners. Acquire: pairs with the release of the
+      // owner before (slot_owner) or of the consumer.
+      if (slot->state.load(std::memory_order_relaxed) == wanted &&
+          slot->state.compare_exchange_strong(expected, slot_state::owned, std::memory_order_acquire, std::memory_order_relaxed))
+        return slot;
+    }
+  }
+  return nullptr;
+}
+
+// Gives the slot back when the thread exits. Spans that end after that, in later thread-local destructors, are counted drops.
+struct slot_owner {
+  ~slot_owner() {
+    thread_slot* const slot = std::exchange(this_thread.slot, nullptr);
+    this_thread.exited = true;
+    if (slot == nullptr) return;
+    auto const left_as = !slot->ring.attached() ? slot_state::empty : slot->ring.used() == 0 ? slot_state::ready : slot_state::orphaned;
+    slot->state.store(left_as, std::memory_order_release);  // Release: pairs with the acquire in reuse_slot() and in the consumer.
+  }
+  void exists() noexcept {}
+};
+
+// The thread's first span: seeds its ids, finds or makes a slot, hooks the thread's exit. Null without memory or after that exit.
+NANOSPAN_DETAIL_COLD inline thread_slot* acquire_slot() noexcept {
+  if (this_thread.exited) return nullptr;
+  thread_slot* slot = reuse_slot();
+  if (slot == nullptr) slot = add_slot();
+  if (slot == nullptr) return nullptr;
+  this_thread.random.seed();
+  this_thread.slot = slot;
+  thread_local slot_owner owner;
+  owner.exists();
+  return slot;
+}
+
+}  // namespace nanospan::inline v0::detail
