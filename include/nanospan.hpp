@@ -26,15 +26,21 @@
 
 // The background half: only in the one source file that defines NANOSPAN_IMPLEMENTATION.
 #ifdef NANOSPAN_IMPLEMENTATION
+#include <nanospan/detail/utf8.hpp>
+#include <nanospan/detail/url.hpp>
+#include <nanospan/detail/descriptor.hpp>
 #include <nanospan/clock_converter.hpp>
 #include <nanospan/environment.hpp>
-#include <nanospan/resource.hpp>
 #include <nanospan/wire.hpp>
+#include <nanospan/resource.hpp>
 #include <nanospan/otlp.hpp>
 #include <nanospan/otlp_reader.hpp>
 #include <nanospan/exporters/memory.hpp>
 #include <nanospan/exporters/console.hpp>
+#include <nanospan/detail/socket_stream.hpp>
 #include <nanospan/exporters/otlp_http.hpp>
 #include <nanospan/collector.hpp>
+#include <nanospan/sender.hpp>
 #include <nanospan/pipeline.hpp>
+#include <nanospan/provider.hpp>
 #endif

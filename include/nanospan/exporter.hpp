@@ -68,6 +68,7 @@ struct export_result {
   enum class outcome {
     success,      ///< taken, but for `rejected_spans`
     retry,        ///< worth another attempt, not before `retry_after`
+    unreachable,  ///< no connection: worth another attempt, but not while the program waits to end
     failure,      ///< not worth one
     unconfirmed,  ///< sent in full and never answered; worth another attempt
   };

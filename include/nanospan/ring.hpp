@@ -52,8 +52,8 @@ class ring {
   std::uint64_t published() const noexcept { return tail_.load(std::memory_order_acquire); }
   // Records published so far. Any thread; exact when nothing is being recorded.
   std::uint64_t records() const noexcept { return records_.load(std::memory_order_relaxed); }
-  // Bytes waiting. Any thread, for reporting.
-  std::uint64_t used() const noexcept { return published() - head_.load(std::memory_order_relaxed); }
+  // All before here has been read. Relaxed: the consumer's own, or for reporting.
+  std::uint64_t consumed() const noexcept { return head_.load(std::memory_order_relaxed); }
 
   // Consumer. Calls `read(std::byte const* record)` for each record up to `until`, then gives the space back at once.
   // A record starts with its size in bytes (32 bits).
@@ -73,6 +73,14 @@ class ring {
     }
     // Release: pairs with the acquire in has_room(); the bytes were read before they are overwritten.
     head_.store(position, std::memory_order_release);
+  }
+
+  // Empty again, as new. Only while there is neither producer nor consumer.
+  void reset() noexcept {
+    tail_.store(0, std::memory_order_relaxed);
+    records_.store(0, std::memory_order_relaxed);
+    head_.store(0, std::memory_order_relaxed);
+    known_head_ = 0;
   }
 
  private:

@@ -115,6 +115,7 @@ namespace detail {
 // What a starting span needs to know of the provider, in one word: the plan's twelve bits and these.
 inline constexpr std::uint32_t recording_on = 1u << 16;         // a provider lives
 inline constexpr std::uint32_t recording_over = 1u << 17;       // there was one
+inline constexpr std::uint32_t recording_disabled = 1u << 19;   // the environment says that there is nothing to record
 inline constexpr std::uint32_t recording_monotonic = 1u << 18;  // the processor's counter is not to be trusted
 
 struct recording_state {

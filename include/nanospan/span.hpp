@@ -323,7 +323,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   }
   NANOSPAN_DETAIL_COLD static void count_unprovided_slowly(std::uint32_t word) noexcept {
     detail::thread_block& thread = detail::this_thread;
-    if (!has_slot(thread)) return;
+    if ((word & detail::recording_disabled) != 0 || !has_slot(thread)) return;
     auto& reason = word == 0 ? thread.slot->dropped_no_provider : thread.slot->dropped_after_shutdown;
     reason.add(1);
   }

@@ -48,6 +48,10 @@ struct background_counters {
   counter dropped_queue_full;
   counter dropped_export_failed;
   counter dropped_shutdown;
+
+  void reset() noexcept {
+    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_shutdown}) one->reset();
+  }
 };
 NANOSPAN_DETAIL_SHARED inline constinit background_counters background{};
 

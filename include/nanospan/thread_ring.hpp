@@ -20,6 +20,8 @@ class counter {
   void add(std::uint64_t n) noexcept { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
   std::uint64_t read() const noexcept { return value_.load(std::memory_order_relaxed); }
 
+  void reset() noexcept { value_.store(0, std::memory_order_relaxed); }
+
  private:
   std::atomic<std::uint64_t> value_{0};
 };
@@ -128,7 +130,7 @@ struct slot_owner {
     thread_slot* const slot = std::exchange(this_thread.slot, nullptr);
     this_thread.exited = true;
     if (slot == nullptr) return;
-    auto const left_as = !slot->ring.attached() ? slot_state::empty : slot->ring.used() == 0 ? slot_state::ready : slot_state::orphaned;
+    auto const left_as = !slot->ring.attached() ? slot_state::empty : slot->ring.consumed() == slot->ring.published() ? slot_state::ready : slot_state::orphaned;
     slot->state.store(left_as, std::memory_order_release);  // Release: pairs with the acquire in reuse_slot() and in the consumer.
   }
   void exists() noexcept {}
@@ -145,6 +147,20 @@ NANOSPAN_DETAIL_COLD inline thread_slot* acquire_slot() noexcept {
   thread_local slot_owner owner;
   owner.exists();
   return slot;
+}
+
+// In a forked child, which has this thread only: what the others recorded is the parent's to send, their slots are free, the ids go
+// another way, and the account begins anew.
+inline void forget_parent() noexcept {
+  for_each_slot([](thread_slot& slot) {
+    slot.ring.reset();
+    for (counter* one : {&slot.dropped_ring_full, &slot.dropped_no_ring, &slot.dropped_after_shutdown, &slot.dropped_no_provider, &slot.misused})
+      one->reset();
+    if (&slot != this_thread.slot)
+      slot.state.store(slot.ring.attached() ? slot_state::ready : slot_state::empty, std::memory_order_relaxed);  // Relaxed: alone.
+  });
+  registry.dropped_no_slot.store(0, std::memory_order_relaxed);
+  if (this_thread.slot != nullptr) this_thread.random.seed();
 }
 
 }  // namespace nanospan::inline v0::detail

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Takes records out of all rings, encodes them, cuts batches. One pass reads each ring's index once, takes a clock anchor, and consumes
+// up to what it saw, so it never spins on a producer's cache line. One thread at a time; never waits for anything.
+
+#include <nanospan/otlp.hpp>
+
+#include <algorithm>
+#include <vector>
+
+namespace nanospan::inline v0::detail {
+
+struct collector_limits {
+  std::size_t batch_spans;
+  std::size_t batch_bytes;
+  std::uint64_t batch_age;  // nanoseconds, of the first span since it was drained
+};
+
+class collector {
+ public:
+  collector(collector_limits limits, std::string resource, clock_source clock = {})
+      : limits_{limits}, clock_{clock}, encoder_{std::move(resource)} {}
+
+  // One pass. `emit(batch&&)` is called for each batch that is full.
+  template <typename Emit>
+  void drain(Emit&& emit) {
+    seen_.clear();
+    fullest_ = 0;
+    bool ready = false;
+    for_each_slot([&](thread_slot& slot) {
+      // Acquire: pairs with the release of the owner that left it or of attach: its ring may be looked at, its records are all there.
+      slot_state const state = slot.state.load(std::memory_order_acquire);
+      if (state == slot_state::ready) ready = true;
+      if (state == slot_state::ready || state == slot_state::empty) return;
+      seen_.push_back({&slot, state, slot.ring.published()});
+    });
+    clock_.take_anchor();
+    for (seen const& one : seen_) {
+      std::uint64_t const waiting = one.until - one.slot->ring.consumed();
+      if (waiting != 0) {
+        fullest_ = std::max(fullest_, static_cast<double>(waiting) / static_cast<double>(one.slot->ring.capacity()));
+        one.slot->ring.consume(one.until, [&](std::byte const* record) { take(record, emit); });
+      }
+      // Release: pairs with the acquire of the thread that reuses the slot.
+      if (one.state == slot_state::orphaned) one.slot->state.store(slot_state::ready, std::memory_order_release);
+    }
+    if (!ready && !seen_.empty()) prepare_slot();
+    if (encoder_.span_count() != 0 && monotonic_nanoseconds() - first_span_ >= limits_.batch_age) cut(emit);
+  }
+
+  // Whatever is there becomes a batch.
+  template <typename Emit>
+  void cut(Emit&& emit) {
+    if (encoder_.span_count() != 0) emit(encoder_.cut());
+  }
+
+  // How full the fullest ring was in the last pass, from 0 to 1.
+  double fullest() const noexcept { return fullest_; }
+  bool counter_trusted() const noexcept { return clock_.counter_trusted(); }
+  // When the batch that is being filled is due (monotonic nanoseconds); the end of time where it is empty.
+  std::uint64_t due() const noexcept { return encoder_.span_count() == 0 ? ~std::uint64_t{0} : first_span_ + limits_.batch_age; }
+
+  // A slot with a ring for the next new thread, touched here, so that its first span costs microseconds less.
+  static void prepare_slot() noexcept {
+    thread_slot* const slot = add_slot();
+    if (slot == nullptr) return;
+    slot_state const made = attach_ring(*slot) ? slot_state::ready : slot_state::empty;
+    slot->state.store(made, std::memory_order_release);  // Release: pairs with the acquire in reuse_slot().
+  }
+
+ private:
+  struct seen {
+    thread_slot* slot;
+    slot_state state;
+    std::uint64_t until;
+  };
+
+  template <typename Emit>
+  void take(std::byte const* record, Emit& emit) {
+    if (encoder_.span_count() == 0) first_span_ = monotonic_nanoseconds();
+    encoder_.add(record, clock_);
+    std::free(otlp_encoder::heap_of(record).block);
+    if (encoder_.span_count() >= limits_.batch_spans || encoder_.bytes() >= limits_.batch_bytes) cut(emit);
+  }
+
+  collector_limits limits_;
+  clock_converter clock_;
+  otlp_encoder encoder_;
+  std::vector<seen> seen_;
+  double fullest_ = 0;
+  std::uint64_t first_span_ = 0;
+};
+
+}  // namespace nanospan::inline v0::detail

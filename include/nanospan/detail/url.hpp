@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The little of a URL that an endpoint needs: scheme, host, port, path with query (RFC 3986). Constructor's thread.
+
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace nanospan::inline v0::detail {
+
+struct url {
+  std::string scheme;  // lowercase
+  std::string host;    // an IPv6 address without its brackets
+  std::uint16_t port = 0;
+  std::string target;  // path and query; empty where the URL has neither
+
+  // What the Host header says.
+  std::string authority() const {
+    std::string const shown = host.find(':') != std::string::npos ? "[" + host + "]" : host;
+    bool const usual = port == (scheme == "https" ? 443 : 80);
+    return usual ? shown : shown + ":" + std::to_string(port);
+  }
+
+  static std::optional<url> parse(std::string_view text) {
+    url parsed;
+    std::size_t const colon = text.find("://");
+    if (colon == std::string_view::npos) return std::nullopt;
+    for (char c : text.substr(0, colon)) parsed.scheme += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (parsed.scheme != "http" && parsed.scheme != "https") return std::nullopt;
+    text.remove_prefix(colon + 3);
+    text = text.substr(0, text.find('#'));
+    for (char c : text)
+      if (c <= ' ' || c == 0x7f) return std::nullopt;  // would be a way into the request's header
+    std::size_t const path = text.find_first_of("/?");
+    std::string_view authority = text.substr(0, path);
+    if (path != std::string_view::npos) parsed.target = (text[path] == '?' ? "/" : "") + std::string{text.substr(path)};
+    if (authority.find('@') != std::string_view::npos) return std::nullopt;  // credentials belong into a header
+    std::string_view port;
+    if (authority.starts_with('[')) {
+      std::size_t const end = authority.find(']');
+      if (end == std::string_view::npos) return std::nullopt;
+      parsed.host = authority.substr(1, end - 1);
+      authority.remove_prefix(end + 1);
+      if (!authority.empty() && authority.front() != ':') return std::nullopt;
+      port = authority.substr(authority.empty() ? 0 : 1);
+    } else {
+      std::size_t const end = authority.rfind(':');
+      if (end != authority.find(':')) return std::nullopt;  // an IPv6 address without brackets
+      parsed.host = authority.substr(0, end);
+      if (end != std::string_view::npos) port = authority.substr(end + 1);
+    }
+    parsed.port = parsed.scheme == "https" ? 443 : 80;
+    if (!port.empty()) {
+      auto const [end, error] = std::from_chars(port.data(), port.data() + port.size(), parsed.port);
+      if (error != std::errc{} || end != port.data() + port.size() || parsed.port == 0) return std::nullopt;
+    }
+    if (parsed.host.empty()) return std::nullopt;
+    return parsed;
+  }
+};
+
+}  // namespace nanospan::inline v0::detail

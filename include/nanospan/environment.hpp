@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The OTEL_ variables (OpenTelemetry, "Environment Variable Specification"): an empty one counts as unset, a bad one is reported by
+// name and ignored. Read once, by the thread that constructs the provider.
+
+#include <nanospan/detail/utf8.hpp>
+#include <nanospan/options.hpp>
+
+#include <charconv>
+#include <cstdlib>
+#include <optional>
+
+#include <unistd.h>
+
+namespace nanospan::inline v0::detail {
+
+using pair_list = std::vector<std::pair<std::string, std::string>>;
+
+inline void default_message_handler(std::string_view line) noexcept {
+  try {
+    std::string text = "nanospan: ";
+    text.append(line).push_back('\n');
+    // One write, so that lines of several processes stay whole; what a full pipe does not take at once is let go.
+    [[maybe_unused]] auto const written = ::write(STDERR_FILENO, text.data(), text.size());
+  } catch (...) {  // no memory, no message
+  }
+}
+
+class environment {
+ public:
+  explicit environment(message_handler report) noexcept : report_{report} {}
+
+  static std::optional<std::string> text(char const* name) {
+    char const* const value = std::getenv(name);
+    if (value == nullptr || *value == '\0') return std::nullopt;
+    return std::string{value};
+  }
+  // True only for "true", in any case.
+  static bool boolean(char const* name) { return lower(text(name).value_or("")) == "true"; }
+
+  std::optional<duration> milliseconds(char const* name) const {
+    auto const value = text(name);
+    if (!value) return std::nullopt;
+    std::int64_t number = 0;
+    auto const [end, error] = std::from_chars(value->data(), value->data() + value->size(), number);
+    if (error != std::errc{} || end != value->data() + value->size() || number < 0 || number > 1'000'000'000'000) {
+      ignored(name, *value, "not a number of milliseconds");
+      return std::nullopt;
+    }
+    return duration::of_milliseconds(number);
+  }
+  // "k=v,k2=v2", values percent-decoded; any error discards the whole (OpenTelemetry, "Specifying resource information via an
+  // environment variable"). Headers have the same form.
+  std::optional<pair_list> pairs(char const* name) const {
+    auto const value = text(name);
+    if (!value) return std::nullopt;
+    auto parsed = parse_pairs(*value);
+    if (!parsed) ignored(name, *value, "not a list of key=value,key=value with percent-encoded values");
+    return parsed;
+  }
+  void ignored(char const* name, std::string_view value, char const* why) const {
+    report_(std::string{name} + "=\"" + std::string{value} + "\" is ignored: " + why);
+  }
+
+  static std::optional<pair_list> parse_pairs(std::string_view list) {
+    pair_list parsed;
+    while (!list.empty()) {
+      std::size_t const comma = list.find(',');
+      std::string_view const member = trimmed(list.substr(0, comma));
+      list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
+      if (member.empty()) continue;
+      std::size_t const equals = member.find('=');
+      if (equals == std::string_view::npos) return std::nullopt;
+      auto key = percent_decoded(trimmed(member.substr(0, equals)));
+      auto value = percent_decoded(trimmed(member.substr(equals + 1)));
+      if (!key || key->empty() || !value) return std::nullopt;
+      parsed.emplace_back(std::move(*key), std::move(*value));
+    }
+    return parsed;
+  }
+  static std::string lower(std::string text) {
+    for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return text;
+  }
+
+ private:
+  static std::string_view trimmed(std::string_view text) noexcept {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+    return text;
+  }
+  static std::optional<std::string> percent_decoded(std::string_view text) {
+    std::string decoded;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      if (text[at] != '%') {
+        decoded += text[at];
+        continue;
+      }
+      unsigned byte = 0;
+      if (text.size() - at < 3) return std::nullopt;
+      auto const [end, error] = std::from_chars(text.data() + at + 1, text.data() + at + 3, byte, 16);
+      if (error != std::errc{} || end != text.data() + at + 3) return std::nullopt;
+      decoded += static_cast<char>(byte);
+      at += 2;
+    }
+    if (!is_utf8(decoded)) return std::nullopt;
+    return decoded;
+  }
+
+  message_handler report_;
+};
+
+}  // namespace nanospan::inline v0::detail

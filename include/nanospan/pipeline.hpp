@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Collector and sender, and the thread that runs them. Draining goes on inside every wait, so that the network never stops it.
+
+#include <nanospan/collector.hpp>
+#include <nanospan/detail/descriptor.hpp>
+#include <nanospan/resource.hpp>
+#include <nanospan/sender.hpp>
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+namespace nanospan::inline v0::detail {
+
+// Wakes the background thread; a pipe, so that it can be polled beside a socket.
+class wake_up {
+ public:
+  wake_up() { made_ = make_pipe(reader_, writer_); }
+  bool made() const noexcept { return made_; }
+  int readable() const noexcept { return reader_.get(); }
+  void wake() noexcept {
+    [[maybe_unused]] auto const written = ::write(writer_.get(), "", 1);  // a full pipe wakes as well
+  }
+  void clear() noexcept {
+    char bytes[64];
+    while (::read(reader_.get(), bytes, sizeof bytes) > 0) {}
+  }
+
+ private:
+  descriptor reader_;
+  descriptor writer_;
+  bool made_ = false;
+};
+
+// How long to sleep between drains: from how fast the fullest ring fills, within bounds. Slow to lengthen, quick to shorten.
+class pace {
+ public:
+  static constexpr std::uint64_t shortest = 200'000;
+  static constexpr std::uint64_t longest = 20'000'000;
+
+  std::uint64_t interval() const noexcept { return interval_; }
+  void saw(double fullest) noexcept {
+    double const factor = std::clamp(0.125 / std::max(fullest, 1e-6), 0.1, 1.25);
+    interval_ = std::clamp(static_cast<std::uint64_t>(static_cast<double>(interval_) * factor), shortest, longest);
+  }
+
+ private:
+  std::uint64_t interval_ = shortest;
+};
+
+class pipeline : export_wait {
+ public:
+  pipeline(options&& with, environment const& env, message_handler report)
+      : options_{std::move(with)},
+        report_{report},
+        collector_{{options_.max_batch_spans, options_.max_batch_bytes, nanoseconds(options_.schedule_delay)},
+                   resource::detect(options_, env).encoded()},
+        sender_{options_.exporter, {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report},
+        owner_process_{::getpid()} {
+    if (!wake_.made()) throw configuration_error{"no descriptor left for the background thread's wake-up pipe"};
+    collector::prepare_slot();
+    if (!options_.background_thread) return;
+    sigset_t all, before;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);  // a good guest handles none of the program's signals
+    try {
+      thread_ = std::thread{[this] { run(); }};
+    } catch (...) {
+      ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+      throw configuration_error{"the background thread cannot be started"};
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+
+  bool flush(duration limit) {
+    if (!options_.background_thread) return flush_here(monotonic_nanoseconds() + nanoseconds(limit));
+    std::unique_lock lock{mutex_};
+    if (over_) return false;
+    std::uint64_t const mine = ++flush_wanted_;
+    wake_.wake();
+    bool const in_time = flushed_.wait_for(lock, std::chrono::nanoseconds{limit.nanoseconds()}, [&] { return flush_done_ >= mine || over_; });
+    return in_time && flush_failed_ < mine && !over_;
+  }
+
+  void poll() {
+    std::lock_guard const alone{work_};
+    round();
+  }
+
+  // Flushes within options.shutdown_limit, ends the thread, reports. Once; a second call does nothing. In a forked child, nothing:
+  // what the parent had recorded is the parent's to send.
+  void stop() {
+    if (stopped_ || ::getpid() != owner_process_) return;
+    stopped_ = true;
+    stop_deadline_.store(monotonic_nanoseconds() + nanoseconds(options_.shutdown_limit), std::memory_order_relaxed);
+    stopping_.store(true, std::memory_order_release);  // Release: pairs with the acquire in run() and wait(), which then read the deadline.
+    wake_.wake();
+    if (thread_.joinable()) thread_.join();
+    else end();
+    report_losses();
+  }
+
+ private:
+  static std::uint64_t nanoseconds(duration d) noexcept { return d.nanoseconds() < 0 ? 0 : static_cast<std::uint64_t>(d.nanoseconds()); }
+  bool stopping() const noexcept { return stopping_.load(std::memory_order_acquire); }  // Acquire: pairs with the release in stop().
+  std::uint64_t stop_deadline() const noexcept { return stop_deadline_.load(std::memory_order_relaxed); }
+
+  void run() {
+#if defined(__linux__)
+    ::pthread_setname_np(::pthread_self(), "nanospan");
+#endif
+    while (!stopping()) {
+      std::uint64_t const wanted = flush_wanted();
+      round();
+      if (wanted != flush_done_) answer_flush(wanted);
+      else sleep();
+    }
+    end();
+  }
+
+  // One pass and at most one attempt to send.
+  void round() {
+    drain();
+    if (sender_.due() <= monotonic_nanoseconds()) sender_.attempt(*this);
+  }
+  void drain() {
+    try {
+      collector_.drain([this](batch&& full) { sender_.push(std::move(full)); });
+    } catch (std::bad_alloc const&) {
+      report_("out of memory while encoding spans; they wait in their rings");
+    }
+    pace_.saw(collector_.fullest());
+    if (!collector_.counter_trusted() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0) {
+      recording.word.fetch_or(recording_monotonic, std::memory_order_relaxed);  // Relaxed: each record says which clock it used.
+      report_("the processor's time counter is not steady on this machine; spans are timed with clock_gettime from now on");
+    }
+  }
+  void cut() {
+    collector_.cut([this](batch&& full) { sender_.push(std::move(full)); });
+  }
+  void sleep() {
+    std::uint64_t const now = monotonic_nanoseconds();
+    std::uint64_t const until = std::min({now + pace_.interval(), sender_.due(), collector_.due()});
+    if (until > now) poll_descriptors(-1, false, until - now);
+  }
+
+  // Everything that is there now, sent or failed: a failed attempt ends it, and the batches stay queued.
+  bool send_all(std::uint64_t deadline) {
+    drain();
+    cut();
+    std::uint64_t const failed_before = sender_.attempts_failed();
+    sender_.hurry();
+    while (!sender_.empty() && monotonic_nanoseconds() < deadline) {
+      sender_.attempt(*this);
+      if (sender_.attempts_failed() != failed_before) return false;
+    }
+    return sender_.empty();
+  }
+  void answer_flush(std::uint64_t wanted) {
+    bool const sent = send_all(stopping() ? stop_deadline() : ~std::uint64_t{0});
+    std::lock_guard const lock{mutex_};
+    flush_done_ = wanted;
+    if (!sent) flush_failed_ = wanted;
+    flushed_.notify_all();
+  }
+  std::uint64_t flush_wanted() {
+    std::lock_guard const lock{mutex_};
+    return flush_wanted_;
+  }
+  bool flush_here(std::uint64_t deadline) {
+    std::lock_guard const alone{work_};
+    wait_limit_ = deadline;
+    bool const sent = !stopped_ && send_all(deadline);
+    wait_limit_ = ~std::uint64_t{0};
+    return sent;
+  }
+
+  // The last act: drain, send what can be sent until the deadline, count the rest.
+  void end() {
+    std::lock_guard const alone{work_};
+    std::uint64_t const deadline = stop_deadline();
+    drain();
+    cut();
+    sender_.hurry();
+    while (!sender_.empty() && monotonic_nanoseconds() < deadline) {
+      if (sender_.due() > deadline) break;
+      if (std::uint64_t const now = monotonic_nanoseconds(); sender_.due() > now) poll_descriptors(-1, false, std::min(sender_.due(), deadline) - now);
+      else sender_.attempt(*this);
+      if (sender_.unreachable()) break;
+    }
+    drain();  // what was being recorded meanwhile
+    cut();
+    sender_.abandon();
+    std::lock_guard const lock{mutex_};
+    over_ = true;
+    flushed_.notify_all();
+  }
+  void report_losses() const {
+    stats_snapshot const now = stats();
+    std::string why;
+    auto const add = [&](std::uint64_t spans, char const* reason) {
+      if (spans != 0) why += (why.empty() ? "" : ", ") + std::to_string(spans) + " " + reason;
+    };
+    add(now.dropped.no_provider, "before there was a tracer_provider");
+    add(now.dropped.after_shutdown, "after the provider's end");
+    add(now.dropped.ring_full, "in full rings (raise options.ring_bytes)");
+    add(now.dropped.no_ring, "for want of ring memory (raise options.ring_memory_limit_bytes)");
+    add(now.dropped.no_slot, "at the end of threads");
+    add(now.dropped.queue_full, "in a full queue (raise options.max_queue_bytes)");
+    add(now.dropped.export_failed, "that could not be sent");
+    add(now.dropped.shutdown, "still unsent at the end");
+    add(now.unconfirmed, "sent but never confirmed");
+    add(now.rejected, "rejected by the collector");
+    if (!why.empty()) report_("of " + std::to_string(now.ended) + " spans, " + std::to_string(now.exported) + " arrived; lost: " + why);
+  }
+
+  // export_wait, for the exporter: each turn lasts at most one drain interval, and the rings are drained in between.
+  outcome wait(int descriptor, bool writable, std::uint64_t deadline) override {
+    for (;;) {
+      drain();
+      std::uint64_t const now = monotonic_nanoseconds();
+      if (stopping() && now >= stop_deadline()) return outcome::stopped;
+      if (now >= wait_limit_) return outcome::stopped;
+      std::uint64_t until = std::min({deadline, now + pace_.interval(), wait_limit_});
+      if (stopping()) until = std::min(until, stop_deadline());
+      if (poll_descriptors(descriptor, writable, until > now ? until - now : 0)) return outcome::ready;
+      if (monotonic_nanoseconds() >= deadline) return outcome::timed_out;
+    }
+  }
+  // True if `descriptor` is ready.
+  bool poll_descriptors(int descriptor, bool writable, std::uint64_t nanoseconds) {
+    pollfd watched[2] = {{wake_.readable(), POLLIN, 0}, {descriptor, static_cast<short>(writable ? POLLOUT : POLLIN), 0}};
+#if defined(__linux__)
+    std::timespec const limit{static_cast<std::time_t>(nanoseconds / 1'000'000'000u), static_cast<long>(nanoseconds % 1'000'000'000u)};
+    ::ppoll(watched, 2, &limit, nullptr);
+#else
+    ::poll(watched, 2, static_cast<int>((nanoseconds + 999'999) / 1'000'000));
+#endif
+    if (watched[0].revents != 0) wake_.clear();
+    return watched[1].revents != 0;
+  }
+
+  options options_;
+  message_handler report_;
+  wake_up wake_;
+  collector collector_;
+  sender sender_;
+  pace pace_;
+  std::mutex work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
+  std::uint64_t wait_limit_ = ~std::uint64_t{0};
+
+  std::mutex mutex_;  // the five below
+  std::condition_variable flushed_;
+  std::uint64_t flush_wanted_ = 0;
+  std::uint64_t flush_done_ = 0;
+  std::uint64_t flush_failed_ = 0;
+  bool over_ = false;
+
+  std::atomic<bool> stopping_{false};
+  std::atomic<std::uint64_t> stop_deadline_{~std::uint64_t{0}};
+  bool stopped_ = false;
+  pid_t owner_process_;
+  std::thread thread_;
+};
+
+}  // namespace nanospan::inline v0::detail

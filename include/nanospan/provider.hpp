@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The one place that wires it all up, and tracer_provider's bodies: options and environment in, a pipeline out, the process told that
+// recording is on; and the reverse. Any thread; one provider at a time.
+
+#include <nanospan/exporters/otlp_http.hpp>
+#include <nanospan/pipeline.hpp>
+#include <nanospan/tracer_provider.hpp>
+
+#include <bit>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+
+#include <pthread.h>
+
+namespace nanospan::inline v0 {
+namespace detail {
+
+// The living provider's pipeline. Never destroyed: threads may flush and record while the program ends.
+struct provider_state {
+  std::mutex mutex;
+  std::shared_ptr<pipeline> current;
+  std::vector<std::shared_ptr<sampler const>> samplers;  // all that there ever were: a thread may be asking one
+  bool hooked = false;                                    // atexit and fork handlers are in place
+};
+inline provider_state& the_provider() {
+  static provider_state& state = *new provider_state;
+  return state;
+}
+inline std::shared_ptr<pipeline> current_pipeline() {
+  auto& provider = the_provider();
+  std::lock_guard const lock{provider.mutex};
+  return provider.current;
+}
+
+inline void end_provider(std::shared_ptr<pipeline> const& which) {
+  if (which == nullptr) return;
+  std::uint32_t const was = recording.word.load(std::memory_order_relaxed);
+  // Relaxed, as every reader of it: a span that is being recorded now is drained or held.
+  recording.word.store(recording_over | (was & recording_monotonic), std::memory_order_relaxed);
+  door.flush.store(nullptr, std::memory_order_relaxed);
+  which->stop();
+}
+
+// std::exit does not unwind main: what the provider's destructor would have done.
+inline void at_exit() { end_provider(current_pipeline()); }
+
+// The child has no background thread; its inherited pipeline is left alone for ever, and it may make a provider of its own.
+inline void in_forked_child() {
+  auto& provider = the_provider();
+  ::new (&provider.mutex) std::mutex;  // another thread of the parent may have held it
+  if (provider.current != nullptr) {
+    [[maybe_unused]] auto* const leaked = new (std::nothrow) std::shared_ptr<pipeline>{std::move(provider.current)};
+    provider.current.reset();
+    recording.word.store(recording_over, std::memory_order_relaxed);
+    door.flush.store(nullptr, std::memory_order_relaxed);
+  }
+  forget_parent();
+  background.reset();
+}
+
+// The options as they will be used: checked, and completed from the environment.
+class configuration {
+ public:
+  configuration(options& with, environment const& env) : options_{with}, env_{env} {}
+
+  void check() const {
+    auto const require = [](bool holds, std::string const& text) {
+      if (!holds) throw configuration_error{text};
+    };
+    auto const is = [](char const* name, std::uint64_t value, char const* must) {
+      return std::string{"options."} + name + " is " + std::to_string(value) + "; it must be " + must;
+    };
+    options const& o = options_;
+    require(o.max_batch_spans >= 1, is("max_batch_spans", o.max_batch_spans, "at least 1"));
+    require(o.max_batch_bytes >= 1024 && o.max_batch_bytes <= 16u << 20, is("max_batch_bytes", o.max_batch_bytes, "from 1 KiB to 16 MiB"));
+    require(o.max_queue_bytes >= o.max_batch_bytes, is("max_queue_bytes", o.max_queue_bytes, "at least max_batch_bytes"));
+    require(std::has_single_bit(o.ring_bytes) && o.ring_bytes >= 16384 && o.ring_bytes <= 1u << 30,
+            is("ring_bytes", o.ring_bytes, "a power of two from 16 KiB to 1 GiB"));
+    require(o.ring_memory_limit_bytes >= o.ring_bytes, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least ring_bytes"));
+    struct {
+      char const* name;
+      duration value;
+    } const durations[] = {{"export_timeout", o.export_timeout}, {"retry_limit", o.retry_limit}, {"schedule_delay", o.schedule_delay}, {"shutdown_limit", o.shutdown_limit}};
+    for (auto const& [name, value] : durations)
+      require(value >= duration{}, std::string{"options."} + name + " is " + std::to_string(value.nanoseconds()) + " ns; it must not be negative");
+  }
+
+  // False where the environment says that nothing is to be exported.
+  bool complete() {
+    if (environment::boolean("OTEL_SDK_DISABLED")) return false;
+    if (options_.sampler == nullptr) options_.sampler = std::make_shared<parent_based_sampler const>();
+    if (options_.exporter != nullptr) return true;
+    std::string const chosen = environment::lower(environment::text("OTEL_TRACES_EXPORTER").value_or("otlp"));
+    if (chosen == "none") return false;
+    if (chosen == "console") {
+      options_.exporter = std::make_shared<console_exporter>();
+      return true;
+    }
+    if (chosen != "otlp") env_.ignored("OTEL_TRACES_EXPORTER", chosen, "known are otlp, console and none");
+    options_.exporter = make_otlp();
+    return true;
+  }
+
+ private:
+  std::shared_ptr<exporter> make_otlp() const {
+    otlp_http_options http;
+    http.headers = options_.headers;
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}) {
+      auto const given = env_.pairs(name);
+      if (!given) continue;
+      http.headers.insert(http.headers.begin(), given->begin(), given->end());  // the options' come later and win
+      break;
+    }
+    http.timeout = options_.export_timeout;
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"}) {
+      if (options_.export_timeout != duration{}) break;
+      if (auto const given = env_.milliseconds(name)) {
+        http.timeout = *given;
+        return std::make_shared<otlp_http_exporter>(at(http));
+      }
+    }
+    if (http.timeout == duration{}) http.timeout = otlp_http_options{}.timeout;
+    return std::make_shared<otlp_http_exporter>(at(http));
+  }
+
+  // The same with its URL filled in.
+  otlp_http_options at(otlp_http_options http) const {
+    if (!options_.endpoint.empty()) {
+      auto const parsed = url::parse(options_.endpoint);
+      bool const bare = parsed && (parsed->target.empty() || parsed->target == "/");
+      http.url = bare ? joined(options_.endpoint) : options_.endpoint;
+      http.url_source = "options.endpoint";
+      return http;
+    }
+    struct {
+      char const* name;
+      bool is_base;
+    } const variables[] = {{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", false}, {"OTEL_EXPORTER_OTLP_ENDPOINT", true}};
+    for (auto const& [name, is_base] : variables) {
+      auto const given = environment::text(name);
+      if (!given) continue;
+      auto const parsed = url::parse(*given);
+      if (!parsed || parsed->scheme != "http") {
+        env_.ignored(name, *given, "not a URL like http://localhost:4318");
+        continue;
+      }
+      http.url = is_base ? joined(*given) : *given;
+      http.url_source = name;
+      return http;
+    }
+    return http;
+  }
+  static std::string joined(std::string base) {
+    if (!base.ends_with('/')) base += '/';
+    return base + "v1/traces";
+  }
+
+  options& options_;
+  environment const& env_;
+};
+
+pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
+  message_handler const report = with.on_message != nullptr ? with.on_message : default_message_handler;
+  environment const env{report};
+  auto& provider = the_provider();
+  std::lock_guard const lock{provider.mutex};
+  if (provider.current != nullptr) throw configuration_error{"there is a tracer_provider already; a process has one at a time"};
+  configuration configured{with, env};
+  configured.check();
+  if (!configured.complete()) {
+    recording.word.store(recording_disabled, std::memory_order_relaxed);  // Relaxed, as every reader of it.
+    return nullptr;
+  }
+  // Relaxed: rings that exist keep their size.
+  registry.ring_bytes.store(with.ring_bytes, std::memory_order_relaxed);
+  registry.ring_memory_limit_bytes.store(with.ring_memory_limit_bytes, std::memory_order_relaxed);
+  provider.samplers.push_back(with.sampler);
+  auto const made = std::make_shared<pipeline>(std::move(with), env, report);
+  if (!provider.hooked) {
+    std::atexit(at_exit);
+    ::pthread_atfork(nullptr, nullptr, in_forked_child);
+    provider.hooked = true;
+  }
+  provider.current = made;
+  sampler const& chosen = *provider.samplers.back();
+  recording.asked.store(&chosen, std::memory_order_release);  // Release: pairs with the acquire in ask().
+  door.flush.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr || living->flush(limit); },
+                   std::memory_order_release);  // Release: pairs with the acquire in nanospan::flush().
+  bool const steady = counter_is_invariant();
+  // Relaxed: all that a span needs is in the word, or acquired on its own.
+  recording.word.store(chosen.plan().bits | recording_on | (steady ? 0 : recording_monotonic), std::memory_order_relaxed);
+  return made.get();
+}
+
+#if NANOSPAN_WARN_WITHOUT_PROVIDER
+// The one line for a program that records and never made a provider.
+[[gnu::destructor]] void report_missing_provider() {
+  if (recording.word.load(std::memory_order_relaxed) != 0) return;
+  if (std::uint64_t const spans = stats().dropped.no_provider; spans != 0)
+    default_message_handler(std::to_string(spans) + " spans were recorded, but there never was a nanospan::tracer_provider; make one in main");
+}
+#endif
+
+}  // namespace detail
+
+tracer_provider::~tracer_provider() {
+  auto& provider = detail::the_provider();
+  auto const mine = detail::current_pipeline();
+  if (mine == nullptr || mine.get() != pipeline_) return;  // disabled, or inherited by a forked child
+  detail::end_provider(mine);
+  std::lock_guard const lock{provider.mutex};
+  provider.current.reset();
+}
+bool tracer_provider::flush(duration limit) noexcept { return nanospan::flush(limit); }
+void tracer_provider::poll() noexcept {
+  if (auto const mine = detail::current_pipeline(); mine != nullptr && mine.get() == pipeline_) mine->poll();
+}
+
+}  // namespace nanospan::inline v0
