@@ -395,7 +395,8 @@ class scoped_span : public span_recorder, detail::scope {
   /// The innermost scoped_span that is open on this thread, or null; for NANOSPAN_SET and its like.
   NANOSPAN_DETAIL_OUT_OF_LINE static scoped_span* innermost() noexcept {
     auto& thread = detail::this_thread;
-    if (thread.current.meta.owner_is_span && trusted(thread)) return const_cast<scoped_span*>(static_cast<scoped_span const*>(thread.current.owner));
+    if (thread.current.meta.owner_is_span && trusted(thread))
+      return static_cast<scoped_span*>(const_cast<scope*>(static_cast<scope const*>(thread.current.owner)));
     if (thread.slot != nullptr) thread.slot->misused.add(1);
     return nullptr;
   }
