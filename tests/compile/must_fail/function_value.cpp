@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: an attribute's value is a bool, a number or text
+#include <nanospan.hpp>
+
+int value();
+
+void work() {
+#if CONTROL
+  NANOSPAN_SET({"value", value()});
+#else
+  NANOSPAN_SET({"value", value});  // the call was forgotten
+#endif
+}

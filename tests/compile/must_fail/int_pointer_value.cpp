@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: an attribute's value is a bool, a number or text
+#include <nanospan.hpp>
+
+void work(int* value) {
+#if CONTROL
+  NANOSPAN("work", {"value", *value});
+#else
+  NANOSPAN("work", {"value", value});
+#endif
+}

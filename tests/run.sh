@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Installs what is missing (Debian and Ubuntu), builds the tests in build/tests and runs all of them.
+# Arguments go to ctest: tests/run.sh -R ring
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+missing=()
+need() {  # need PACKAGE TEST...: PACKAGE is there if TEST succeeds
+  local package=$1
+  shift
+  "$@" >/dev/null 2>&1 || missing+=("$package")
+}
+has_header() { echo "#include <$1>" | g++ -std=c++20 -E -x c++ - ; }
+
+need g++ command -v g++
+need cmake command -v cmake
+need ninja-build command -v ninja
+need python3 command -v python3
+need protobuf-compiler command -v protoc
+need clang-14 command -v clang++-14
+need libboost-dev has_header boost/version.hpp
+need libprotobuf-dev has_header google/protobuf/message.h
+need catch2 bash -c 'ls /usr/lib/cmake/Catch2/Catch2Config.cmake /usr/lib/*/cmake/Catch2/Catch2Config.cmake /usr/share/cmake/Catch2/Catch2Config.cmake /usr/local/lib/cmake/Catch2/Catch2Config.cmake 2>/dev/null | grep -q .'
+
+if ((${#missing[@]})); then
+  if ((EUID != 0)); then
+    echo "tests/run.sh: as root, run: apt-get install ${missing[*]}" >&2
+    exit 1
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
+fi
+
+cmake -S . -B build/tests -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+  -DNANOSPAN_BUILD_TESTS=ON -DNANOSPAN_BUILD_BENCHMARKS=OFF -DNANOSPAN_BUILD_EXAMPLES=OFF
+# Two at a time: a file with the implementation takes half a gigabyte of compiler.
+cmake --build build/tests --parallel 2
+cd build/tests
+exec ctest --output-on-failure "$@"
