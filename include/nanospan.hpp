@@ -36,6 +36,7 @@
 #include <nanospan/otlp.hpp>
 #include <nanospan/otlp_reader.hpp>
 #include <nanospan/exporters/memory.hpp>
+#include <nanospan/waterfall.hpp>
 #include <nanospan/exporters/console.hpp>
 #include <nanospan/detail/socket_stream.hpp>
 #include <nanospan/exporters/otlp_http.hpp>

@@ -23,6 +23,8 @@ struct event_data {
   std::uint64_t time_unix_nano = 0;
   attribute_list attributes;
   std::uint32_t dropped_attributes_count = 0;
+
+  friend bool operator==(event_data const&, event_data const&) = default;
 };
 
 struct span_data {
@@ -38,9 +40,13 @@ struct span_data {
   attribute_list attributes;
   std::uint32_t dropped_attributes_count = 0;
   std::vector<event_data> events;
+  std::uint32_t dropped_events_count = 0;
   span_status status = span_status::unset;
   std::string status_message;
   std::string scope_name;
+  std::string service_name;  ///< of the resource that the span belongs to
+
+  friend bool operator==(span_data const&, span_data const&) = default;
 };
 
 /// Some finished spans, encoded: the bytes of an OTLP ExportTraceServiceRequest (and TracesData, which has the same shape).
@@ -48,10 +54,17 @@ struct batch {
   std::string otlp;
   std::size_t span_count = 0;
 
-  /// The same as objects, for an exporter that reads spans. Defined with the implementation; slow beside everything else here.
+  /// The same as objects, for an exporter that reads spans. Bodies with the implementation; slow beside everything else here.
   std::vector<span_data> spans() const;
   attribute_list resource() const;
 };
+
+struct waterfall_style {
+  bool colour = false;
+  std::size_t columns = 100;  ///< of the whole picture; no less than 40 are used
+};
+/// Draws spans of one trace as text, a line a span: the tree of names, bars, durations, errors. Body with the implementation.
+std::string waterfall(std::vector<span_data> spans, waterfall_style style = {});
 
 // ---- the interface ----------------------------------------------------------------------------------------------------------
 
@@ -78,12 +91,14 @@ struct export_result {
   std::string message = {};  ///< why, in one line
 };
 
-/// A destination. Both calls come from one thread at a time.
+/// A destination. All calls come from one thread at a time.
 class exporter {
  public:
   virtual ~exporter() = default;
   /// One attempt. Waits only through `wait`.
   virtual export_result export_batch(batch const& spans, export_wait& wait) = 0;
+  /// The provider ends: writes what the exporter still holds, lets go of its connection. Waits only through `wait`.
+  virtual void shutdown(export_wait& /*wait*/) {}
   /// For messages: "OTLP/HTTP at http://localhost:4318/v1/traces (the default)".
   virtual std::string description() const = 0;
 };
@@ -107,13 +122,14 @@ class memory_exporter final : public exporter {
 };
 
 /// Draws each finished local trace as a waterfall on a file descriptor: names, bars, durations, errors. A trace is finished when the
-/// root of its part in this process has arrived; what arrives later is drawn by itself. In colour on a terminal, unless NO_COLOR is set.
+/// root of its part in this process has arrived; what arrives later, or has no root when the provider ends, is drawn by itself. In
+/// colour on a terminal, unless NO_COLOR is set. Does not own the descriptor.
 class console_exporter final : public exporter {
  public:
   explicit console_exporter(int descriptor = 1);
-  ~console_exporter() override;  // draws what has no root yet
 
   export_result export_batch(batch const& spans, export_wait& wait) override;
+  void shutdown(export_wait& wait) override;
   std::string description() const override;
 
  private:
@@ -137,6 +153,7 @@ class otlp_http_exporter final : public exporter {
   ~otlp_http_exporter() override;
 
   export_result export_batch(batch const& spans, export_wait& wait) override;
+  void shutdown(export_wait& wait) override;
   std::string description() const override;
 
  private:

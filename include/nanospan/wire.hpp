@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Protobuf wire primitives, written back to front: a message's bytes are there before its length is asked for, so nothing is sized
-// twice, nothing is moved, and every length is minimal. Background thread.
+// Protobuf wire primitives. Writing goes back to front: a message's bytes are there before its length is asked for, so nothing is sized
+// twice, nothing is moved, and every length is minimal. Reading trusts nothing: it is for what a remote party sent, too. Any thread.
 
 #include <nanospan/config.hpp>
 
@@ -106,6 +106,71 @@ class reverse_writer {
   std::unique_ptr<std::byte[]> memory_;
   std::byte* end_ = nullptr;
   std::byte* at_ = nullptr;  // the first byte written
+};
+
+// One field after another of a message: `while (reader.next()) if (reader.is(2, wire_type::bytes)) use(reader.bytes());`.
+// Ends early at the first byte that is not protobuf; keeps no copy of the bytes.
+class wire_reader {
+ public:
+  explicit wire_reader(std::string_view message) noexcept : rest_{message} {}
+
+  bool next() noexcept {
+    if (rest_.empty()) return false;
+    std::uint64_t const tag = varint();
+    type_ = static_cast<wire_type>(tag & 7);
+    field_ = tag >> 3;
+    switch (type_) {
+      case wire_type::varint: number_ = varint(); break;
+      case wire_type::fixed64: number_ = little_endian(8); break;
+      case wire_type::fixed32: number_ = little_endian(4); break;
+      case wire_type::bytes: bytes_ = take(varint()); break;
+      default: well_formed_ = false;  // groups are not in proto3
+    }
+    if (field_ == 0) well_formed_ = false;
+    if (!well_formed_) rest_ = {};
+    return well_formed_;
+  }
+  // A field of another type than the schema's is as good as unknown.
+  bool is(std::uint32_t field, wire_type type) const noexcept { return field_ == field && type_ == type; }
+  std::uint64_t number() const noexcept { return number_; }
+  std::string_view bytes() const noexcept { return bytes_; }
+  // After the last field: whether all of it was read.
+  bool well_formed() const noexcept { return well_formed_; }
+
+ private:
+  std::uint64_t varint() noexcept {
+    std::uint64_t value = 0;
+    for (unsigned shift = 0; shift < 70 && !rest_.empty(); shift += 7) {
+      auto const byte = static_cast<std::uint8_t>(rest_.front());
+      rest_.remove_prefix(1);
+      if (shift < 64) value |= std::uint64_t{byte & 0x7fu} << shift;
+      if (byte < 0x80) return value;
+    }
+    well_formed_ = false;
+    return 0;
+  }
+  std::string_view take(std::uint64_t count) noexcept {
+    if (count > rest_.size()) {
+      well_formed_ = false;
+      return {};
+    }
+    std::string_view const taken = rest_.substr(0, static_cast<std::size_t>(count));
+    rest_.remove_prefix(taken.size());
+    return taken;
+  }
+  std::uint64_t little_endian(std::size_t count) noexcept {
+    std::uint64_t value = 0;
+    std::string_view const taken = take(count);
+    for (std::size_t at = taken.size(); at-- != 0;) value = value << 8 | static_cast<std::uint8_t>(taken[at]);
+    return value;
+  }
+
+  std::string_view rest_;
+  std::uint64_t field_ = 0;
+  std::uint64_t number_ = 0;
+  std::string_view bytes_;
+  wire_type type_ = wire_type::varint;
+  bool well_formed_ = true;
 };
 
 }  // namespace nanospan::inline v0::detail

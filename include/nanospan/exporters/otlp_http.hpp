@@ -90,6 +90,8 @@ otlp_http_exporter::otlp_http_exporter(otlp_http_options with) : state_{std::mak
 }
 otlp_http_exporter::~otlp_http_exporter() = default;
 
+void otlp_http_exporter::shutdown(export_wait&) { state_->stream.close(); }
+
 std::string otlp_http_exporter::description() const {
   return "OTLP/HTTP at " + state_->options.url + " (" + state_->options.url_source + ")";
 }

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The exporter that draws traces on a terminal (or into a file or pipe): collects spans until the root of their trace in this process
+// has arrived, then writes its waterfall. Never waits longer than the rings can: each write is of what a pipe takes at once.
+
+#include <nanospan/clock.hpp>
+#include <nanospan/otlp_reader.hpp>
+#include <nanospan/waterfall.hpp>
+
+#include <cerrno>
+#include <cstdlib>
+#include <list>
+
+#include <climits>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+namespace nanospan::inline v0 {
+
+struct console_exporter::state {
+  struct trace {
+    nanospan::trace_id id;
+    std::vector<span_data> spans;
+    bool root_arrived = false;
+  };
+  int descriptor;
+  waterfall_style style;
+  std::list<trace> traces;   // by their first span's arrival
+  std::size_t waiting = 0;  // spans in them
+
+  static constexpr std::size_t most_waiting = 100'000;  // spans; beyond it the oldest trace is drawn as it is
+
+  trace& of(nanospan::trace_id id) {
+    auto const found = std::find_if(traces.rbegin(), traces.rend(), [&](trace const& one) { return one.id == id; });
+    if (found != traces.rend()) return *found;
+    return traces.emplace_back(trace{id, {}, false});
+  }
+  std::string draw(std::list<trace>::iterator which) {
+    waiting -= which->spans.size();
+    std::string picture = waterfall(std::move(which->spans), style) + "\n";
+    traces.erase(which);
+    return picture;
+  }
+  // False where the other side does not read.
+  bool write(std::string_view text, export_wait& wait) const {
+    while (!text.empty()) {
+      std::uint64_t const deadline = detail::monotonic_nanoseconds() + 2'000'000'000;
+      if (wait.wait(descriptor, true, deadline) != export_wait::outcome::ready) return false;
+      auto const written = ::write(descriptor, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
+      if (written < 0 && errno != EINTR && errno != EAGAIN) return false;
+      if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return true;
+  }
+};
+
+console_exporter::console_exporter(int descriptor) : state_{std::make_shared<state>(state{descriptor, {}, {}, 0})} {
+  winsize size{};
+  if (::isatty(descriptor) == 0) return;
+  char const* const no_colour = std::getenv("NO_COLOR");
+  state_->style.colour = no_colour == nullptr || *no_colour == '\0';
+  if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) state_->style.columns = size.ws_col;
+}
+
+export_result console_exporter::export_batch(batch const& spans, export_wait& wait) {
+  state& self = *state_;
+  for (span_data& span : spans.spans()) {
+    auto& trace = self.of(span.trace_id);
+    trace.root_arrived |= !span.parent_span_id.valid() || (span.flags & 0x200) != 0;
+    trace.spans.push_back(std::move(span));
+    ++self.waiting;
+  }
+  std::string pictures;
+  for (auto at = self.traces.begin(); at != self.traces.end();) {
+    auto const next = std::next(at);
+    if (at->root_arrived || self.waiting > state::most_waiting) pictures += self.draw(at);
+    at = next;
+  }
+  if (self.write(pictures, wait)) return {};
+  return {export_result::outcome::failure, 0, {}, "nobody reads what is drawn"};
+}
+
+void console_exporter::shutdown(export_wait& wait) {
+  state& self = *state_;
+  std::string pictures;
+  while (!self.traces.empty()) pictures += self.draw(self.traces.begin());
+  self.write(pictures, wait);
+}
+
+std::string console_exporter::description() const { return "the console"; }
+
+}  // namespace nanospan::inline v0

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The exporter that keeps what it gets, for users' own tests.
+
+#include <nanospan/otlp_reader.hpp>
+
+#include <mutex>
+
+namespace nanospan::inline v0 {
+
+struct memory_exporter::state {
+  std::mutex mutex;
+  std::vector<span_data> spans;
+  attribute_list resource;
+};
+
+memory_exporter::memory_exporter() : state_{std::make_shared<state>()} {}
+
+std::vector<span_data> memory_exporter::spans() const {
+  std::lock_guard const lock{state_->mutex};
+  return state_->spans;
+}
+attribute_list memory_exporter::resource() const {
+  std::lock_guard const lock{state_->mutex};
+  return state_->resource;
+}
+void memory_exporter::clear() {
+  std::lock_guard const lock{state_->mutex};
+  state_->spans.clear();
+}
+
+export_result memory_exporter::export_batch(batch const& spans, export_wait&) {
+  std::vector<span_data> read = spans.spans();
+  std::lock_guard const lock{state_->mutex};
+  state_->resource = spans.resource();
+  state_->spans.insert(state_->spans.end(), std::make_move_iterator(read.begin()), std::make_move_iterator(read.end()));
+  return {};
+}
+std::string memory_exporter::description() const { return "memory"; }
+
+}  // namespace nanospan::inline v0

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// One trace as text: a header line, then a line a span with its place in the tree, a bar from its start to its end, its duration, and what
+// went wrong. For the console exporter, and for whoever holds spans of a trace. Any thread.
+
+#include <nanospan/exporter.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <set>
+
+namespace nanospan::inline v0 {
+namespace detail {
+
+// Text as a terminal may safely be given it: control characters, which could be commands to it, become spaces.
+// `columns` counts characters, not bytes; those of East Asia and emoji take two.
+struct shown_text {
+  std::string text;
+  std::size_t columns = 0;
+
+  // At most `limit` columns: what does not fit ends in an ellipsis.
+  static shown_text of(std::string_view from, std::size_t limit = ~std::size_t{0}) {
+    shown_text shown;
+    shown_text cut;  // the longest beginning that leaves room for the ellipsis
+    for (std::size_t at = 0; at < from.size();) {
+      auto const first = static_cast<std::uint8_t>(from[at]);
+      std::size_t const length = std::min(from.size() - at, first < 0x80 ? std::size_t{1} : first < 0xe0 ? std::size_t{2} : first < 0xf0 ? std::size_t{3} : std::size_t{4});
+      std::string_view character = from.substr(at, length);
+      at += length;
+      bool const control = first < 0x20 || first == 0x7f || (first == 0xc2 && length == 2 && static_cast<std::uint8_t>(character[1]) < 0xa0);
+      if (control) character = " ";
+      std::size_t const width = control ? 1 : width_of(character);
+      if (shown.columns + width > limit) {
+        cut.text += "…";
+        ++cut.columns;
+        return cut;
+      }
+      shown.text += character;
+      shown.columns += width;
+      if (shown.columns + 1 <= limit) cut = shown;
+    }
+    return shown;
+  }
+
+ private:
+  static std::size_t width_of(std::string_view utf8) noexcept {
+    auto const byte = [&](std::size_t at) { return at < utf8.size() ? static_cast<std::uint32_t>(static_cast<std::uint8_t>(utf8[at])) : 0u; };
+    std::uint32_t const point = utf8.size() == 1   ? byte(0)
+                                : utf8.size() == 2 ? (byte(0) & 0x1f) << 6 | (byte(1) & 0x3f)
+                                : utf8.size() == 3 ? (byte(0) & 0x0f) << 12 | (byte(1) & 0x3f) << 6 | (byte(2) & 0x3f)
+                                                   : (byte(0) & 0x07) << 18 | (byte(1) & 0x3f) << 12 | (byte(2) & 0x3f) << 6 | (byte(3) & 0x3f);
+    auto const in = [&](std::uint32_t low, std::uint32_t high) { return point >= low && point <= high; };
+    if (in(0x0300, 0x036f) || in(0x200b, 0x200f) || in(0x202a, 0x202e) || in(0x2066, 0x2069) || in(0xfe00, 0xfe0f)) return 0;
+    return in(0x1100, 0x115f) || in(0x2e80, 0xa4cf) || in(0xac00, 0xd7a3) || in(0xf900, 0xfaff) || in(0xff00, 0xff60) || in(0x1f300, 0x1faff) ||
+                   in(0x20000, 0x3fffd)
+               ? 2
+               : 1;
+  }
+};
+
+// Three digits and a unit: "152 ms", "1.23 s", "45 ns".
+inline std::string shown_duration(std::uint64_t nanoseconds) {
+  char const* const units[] = {"ns", "µs", "ms", "s"};
+  auto value = static_cast<double>(nanoseconds);
+  std::size_t unit = 0;
+  while (unit < 3 && value >= 999.5) {
+    value /= 1000;
+    ++unit;
+  }
+  char text[40];
+  std::snprintf(text, sizeof text, "%.*f %s", unit == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2, value, units[unit]);
+  return text;
+}
+
+class waterfall_picture {
+ public:
+  waterfall_picture(std::vector<span_data>&& spans, waterfall_style style) : spans_{std::move(spans)}, style_{style} {
+    style_.columns = std::max<std::size_t>(style_.columns, 40);
+    std::sort(spans_.begin(), spans_.end(), [](span_data const& a, span_data const& b) {
+      return a.start_time_unix_nano != b.start_time_unix_nano ? a.start_time_unix_nano < b.start_time_unix_nano : a.end_time_unix_nano > b.end_time_unix_nano;
+    });
+    start_ = spans_.front().start_time_unix_nano;
+    end_ = start_ + 1;
+    for (span_data const& span : spans_) {
+      end_ = std::max(end_, span.end_time_unix_nano);
+      services_.insert(span.service_name);
+    }
+    plant();
+  }
+
+  std::string draw() const {
+    std::string picture = title();
+    std::size_t names = 0;
+    for (line const& one : lines_) names = std::max(names, one.tree_columns + shown_text::of(label(spans_[one.span])).columns);
+    names = std::min(names, style_.columns * 2 / 5);
+    // Two spaces between the columns; a duration takes seven.
+    std::size_t const bar = std::clamp<std::size_t>(style_.columns - names - 11, 10, 60);
+    for (line const& one : lines_) {
+      span_data const& span = spans_[one.span];
+      bool const bad = span.status == span_status::error;
+      std::size_t const room = names > one.tree_columns + 4 ? names - one.tree_columns : 4;
+      shown_text const name = shown_text::of(label(span), room);
+      picture += in(dim, one.tree) + in(bad ? red : plain, name.text);
+      picture.append(names > one.tree_columns + name.columns ? names - one.tree_columns - name.columns : 0, ' ');
+      picture += "  " + bar_of(span, bar, bad ? red : cyan) + "  ";
+      std::string const duration = shown_duration(length_of(span));
+      std::size_t const columns = shown_text::of(duration).columns;
+      picture.append(columns < 7 ? 7 - columns : 0, ' ').append(duration);
+      if (bad) picture += in(red, "  ✗ " + shown_text::of(span.status_message, 120).text);
+      picture += '\n';
+    }
+    return picture;
+  }
+
+ private:
+  struct line {
+    std::size_t span;
+    std::string tree;
+    std::size_t tree_columns;
+  };
+  static constexpr char const* plain = "";
+  static constexpr char const* dim = "2";
+  static constexpr char const* red = "31";
+  static constexpr char const* cyan = "36";
+  static constexpr char const* bold = "1";
+
+  std::string in(std::string_view colour, std::string const& text) const {
+    if (!style_.colour || colour.empty() || text.empty()) return text;
+    return "\x1b[" + std::string{colour} + "m" + text + "\x1b[0m";
+  }
+  static std::uint64_t length_of(span_data const& span) noexcept {
+    return span.end_time_unix_nano > span.start_time_unix_nano ? span.end_time_unix_nano - span.start_time_unix_nano : 0;
+  }
+
+  // The order of the lines: depth first, siblings by their start. Whose parent is not here stands at the left.
+  void plant() {
+    std::map<std::array<std::uint8_t, 8>, std::vector<std::size_t>> children;
+    std::map<std::array<std::uint8_t, 8>, std::size_t> place;
+    for (std::size_t at = 0; at < spans_.size(); ++at) place.emplace(spans_[at].span_id.bytes(), at);
+    std::vector<std::size_t> roots;
+    for (std::size_t at = 0; at < spans_.size(); ++at) {
+      auto const parent = place.find(spans_[at].parent_span_id.bytes());
+      if (!spans_[at].parent_span_id.valid() || parent == place.end() || parent->second == at) roots.push_back(at);
+      else children[spans_[at].parent_span_id.bytes()].push_back(at);
+    }
+    std::vector<bool> drawn(spans_.size());
+    for (std::size_t const root : roots) grow(root, "", "", children, drawn);
+    for (std::size_t at = 0; at < spans_.size(); ++at) {  // a circle of parents, or an id twice: nothing is left out
+      if (!drawn[at]) grow(at, "", "", children, drawn);
+    }
+  }
+  // By a stack of its own: a trace may be a hundred thousand spans deep. The tree's lines are drawn for as many levels as a person can follow.
+  template <typename Children>
+  void grow(std::size_t root, std::string const& first, std::string const& first_below, Children const& children, std::vector<bool>& drawn) {
+    struct waiting {
+      std::size_t span;
+      std::string tree, below;
+      std::size_t depth;
+    };
+    std::vector<waiting> stack{{root, first, first_below, 0}};
+    while (!stack.empty()) {
+      waiting const now = std::move(stack.back());
+      stack.pop_back();
+      if (drawn[now.span]) continue;
+      drawn[now.span] = true;
+      lines_.push_back({now.span, now.tree, std::min(now.depth, deepest) * 3});
+      auto const found = children.find(spans_[now.span].span_id.bytes());
+      if (found == children.end()) continue;
+      for (std::size_t at = found->second.size(); at-- != 0;) {
+        bool const last = at + 1 == found->second.size();
+        bool const deeper = now.depth < deepest;
+        stack.push_back({found->second[at], deeper ? now.below + (last ? "└─ " : "├─ ") : now.tree,
+                         deeper ? now.below + (last ? "   " : "│  ") : now.below, now.depth + 1});
+      }
+    }
+  }
+
+  std::string title() const {
+    auto const counted = [](std::size_t count, char const* what) { return "  " + std::to_string(count) + " " + what + (count == 1 ? "" : "s"); };
+    auto const errors = static_cast<std::size_t>(
+        std::count_if(spans_.begin(), spans_.end(), [](span_data const& span) { return span.status == span_status::error; }));
+    std::string text = in(bold, "trace " + std::string{spans_.front().trace_id.hex().view()});
+    if (services_.size() > 1) text += counted(services_.size(), "service");
+    else if (!services_.begin()->empty()) text += "  " + shown_text::of(*services_.begin(), 40).text;
+    text += counted(spans_.size(), "span") + "  " + shown_duration(end_ - start_);
+    if (errors != 0) text += in(red, counted(errors, "error"));
+    return text + "\n";
+  }
+  // The service too, where there are several.
+  std::string label(span_data const& span) const {
+    return services_.size() > 1 ? span.service_name + ": " + span.name : span.name;
+  }
+  std::string bar_of(span_data const& span, std::size_t columns, char const* colour) const {
+    double const scale = static_cast<double>(columns) / static_cast<double>(end_ - start_);
+    auto const column = [&](std::uint64_t time) { return static_cast<double>(time - start_) * scale; };
+    double const from = column(span.start_time_unix_nano);
+    double const until = column(std::max(span.end_time_unix_nano, span.start_time_unix_nano));
+    std::size_t const first = std::min(static_cast<std::size_t>(from), columns - 1);
+    std::size_t const last = std::clamp(static_cast<std::size_t>(until + 0.5), first + 1, columns);
+    std::string blocks;
+    if (until - from < 0.5) blocks = "▏";
+    else for (std::size_t at = first; at < last; ++at) blocks += "█";
+    std::size_t const drawn = until - from < 0.5 ? 1 : last - first;
+    return std::string(first, ' ') + in(colour, blocks) + std::string(columns - first - drawn, ' ');
+  }
+
+  static constexpr std::size_t deepest = 12;
+
+  std::vector<span_data> spans_;
+  waterfall_style style_;
+  std::vector<line> lines_;
+  std::uint64_t start_ = 0;  // of all of it; the end is later
+  std::uint64_t end_ = 0;
+  std::set<std::string> services_;
+};
+
+}  // namespace detail
+
+std::string waterfall(std::vector<span_data> spans, waterfall_style style) {
+  if (spans.empty()) return {};
+  return detail::waterfall_picture{std::move(spans), style}.draw();
+}
+
+}  // namespace nanospan::inline v0

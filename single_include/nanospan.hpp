@@ -1,0 +1,4532 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// nanospan 0.1.0, in one header. Made from include/ by single_include/amalgamate.py: edit there.
+
+// ---- nanospan/version.hpp ------------------------------------------------------------------------------------------------------
+
+// The version, as numbers for the preprocessor and as the text that telemetry.sdk.version carries.
+// Everything lives in the inline namespace v0, so that two versions in one program fail to link and never corrupt.
+
+#define NANOSPAN_VERSION_MAJOR 0
+#define NANOSPAN_VERSION_MINOR 1
+#define NANOSPAN_VERSION_PATCH 0
+#define NANOSPAN_VERSION "0.1.0"
+
+// ---- nanospan/config.hpp -------------------------------------------------------------------------------------------------------
+
+// Every macro that a user may set before the first include, with its default and its effect.
+// None of them changes the layout of a type, so files with different settings link safely.
+
+/// 0 turns every NANOSPAN macro into nothing: no instruction, arguments not evaluated. Default 1. May differ per file.
+#ifndef NANOSPAN_ENABLED
+#define NANOSPAN_ENABLED 1
+#endif
+
+/// Called with a condition that only misuse of the library makes false (a span ended on a thread that does not own it,
+/// scopes closed out of order). Default: assert() in debug builds, nothing otherwise; misuse is counted in either case.
+#ifndef NANOSPAN_ASSERT
+#include <cassert>
+#define NANOSPAN_ASSERT(condition) assert(condition)
+#endif
+
+/// 0 silences the line that the file with NANOSPAN_IMPLEMENTATION prints to stderr at exit when spans were recorded and no
+/// tracer_provider ever existed. Default 1.
+#ifndef NANOSPAN_WARN_WITHOUT_PROVIDER
+#define NANOSPAN_WARN_WITHOUT_PROVIDER 1
+#endif
+
+// NANOSPAN_IMPLEMENTATION, defined (to anything) in exactly one source file before the include, compiles the exporter there.
+
+// What is shared by every library of a process stays one object, also under -fvisibility=hidden.
+#define NANOSPAN_DETAIL_SHARED __attribute__((visibility("default")))
+// Recording is called from everywhere and must stay small there; thread-local addresses must be looked up anew after a
+// coroutine moves to another thread, which a compiler does only across a call that it cannot see through.
+#define NANOSPAN_DETAIL_OUT_OF_LINE __attribute__((noinline))
+// Parts of those functions: left to itself a compiler passes their values through memory, which costs more than they do.
+#define NANOSPAN_DETAIL_INLINE inline __attribute__((always_inline))
+#define NANOSPAN_DETAIL_COLD __attribute__((noinline, cold))
+
+// ---- nanospan/id.hpp -----------------------------------------------------------------------------------------------------------
+
+// Trace and span ids: bytes, lowercase hex, validity, and their random generation.
+// Used by everything on both sides; the generator belongs to one thread.
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <time.h>
+#include <unistd.h>
+
+namespace nanospan::inline v0 {
+
+/// Lowercase hexadecimal digits, NUL-terminated, without an allocation.
+template <std::size_t Digits>
+class hex_string {
+ public:
+  constexpr char const* c_str() const noexcept { return text_; }
+  constexpr std::string_view view() const noexcept { return {text_, Digits}; }
+  constexpr operator std::string_view() const noexcept { return view(); }
+  constexpr char& operator[](std::size_t digit) noexcept { return text_[digit]; }
+
+ private:
+  char text_[Digits + 1]{};
+};
+
+/// An identifier of `Bytes` random bytes. All-zero is invalid (W3C Trace Context, "trace-id", "parent-id").
+template <std::size_t Bytes>
+class id {
+ public:
+  static constexpr std::size_t byte_count = Bytes;
+
+  constexpr id() noexcept = default;
+  explicit constexpr id(std::array<std::uint8_t, Bytes> const& bytes) noexcept : words_{std::bit_cast<words>(bytes)} {}
+
+  constexpr bool valid() const noexcept { return words_ != words{}; }
+  constexpr std::array<std::uint8_t, Bytes> bytes() const noexcept {
+    return std::bit_cast<std::array<std::uint8_t, Bytes>>(words_);
+  }
+  constexpr hex_string<2 * Bytes> hex() const noexcept {
+    hex_string<2 * Bytes> text;
+    std::size_t digit = 0;
+    for (std::uint8_t byte : bytes()) {
+      text[digit++] = "0123456789abcdef"[byte >> 4];
+      text[digit++] = "0123456789abcdef"[byte & 15];
+    }
+    return text;
+  }
+  friend constexpr bool operator==(id const&, id const&) noexcept = default;
+
+ private:
+  using words = std::array<std::uint64_t, Bytes / 8>;
+  words words_{};  // the bytes in memory order, in words for speed
+};
+
+using trace_id = id<16>;
+using span_id = id<8>;
+
+namespace detail {
+
+// xoshiro256++ 1.0 (Blackman and Vigna, 2019, public domain algorithm). One per thread; all-zero means not seeded yet.
+class id_generator {
+ public:
+  // 256 bits from the operating system; if it has none, from the clock and the thread's own address.
+  NANOSPAN_DETAIL_COLD void seed() noexcept {
+    if (::getentropy(state_.data(), sizeof state_) == 0 && (state_[0] | state_[1] | state_[2] | state_[3]) != 0) return;
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    std::uint64_t mix = static_cast<std::uint64_t>(now.tv_nsec) ^ (static_cast<std::uint64_t>(now.tv_sec) << 32) ^
+                        std::bit_cast<std::uintptr_t>(this) ^ (static_cast<std::uint64_t>(::getpid()) << 16);
+    for (auto& word : state_) {  // splitmix64
+      std::uint64_t z = (mix += 0x9e3779b97f4a7c15u);
+      z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+      z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+      word = z ^ (z >> 31);
+    }
+  }
+
+  span_id next_span_id() noexcept { return span_id{std::bit_cast<std::array<std::uint8_t, 8>>(next_nonzero())}; }
+  trace_id next_trace_id() noexcept {
+    std::uint64_t const high = next_nonzero();  // before `low`: the order of two calls in one list is not every compiler's
+    std::uint64_t const low = next_nonzero();
+    return trace_id{std::bit_cast<std::array<std::uint8_t, 16>>(std::array{high, low})};
+  }
+
+ private:
+  std::uint64_t next() noexcept {
+    std::uint64_t const result = std::rotl(state_[0] + state_[3], 23) + state_[0];
+    std::uint64_t const shifted = state_[1] << 17;
+    state_[2] ^= state_[0];
+    state_[3] ^= state_[1];
+    state_[1] ^= state_[2];
+    state_[0] ^= state_[3];
+    state_[2] ^= shifted;
+    state_[3] = std::rotl(state_[3], 45);
+    return result;
+  }
+  std::uint64_t next_nonzero() noexcept {
+    std::uint64_t value = next();
+    while (value == 0) [[unlikely]]
+      value = next();
+    return value;
+  }
+
+  std::array<std::uint64_t, 4> state_{};
+};
+
+}  // namespace detail
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/context.hpp ------------------------------------------------------------------------------------------------------
+
+// The context that spans inherit: which trace, which span, which flags. A thread's current context is a thread-local value;
+// the open scopes are a stack of saved values, so nothing is allocated and nothing that has ended is ever followed.
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace nanospan::inline v0 {
+
+/// W3C trace flags (Trace Context Level 2, "trace-flags").
+inline constexpr std::uint8_t sampled_flag = 0x01;
+inline constexpr std::uint8_t random_flag = 0x02;
+
+namespace detail {
+
+struct active_context;
+struct thread_slot;
+
+// A value that the compiler keeps in one general register: it then neither widens the load before nor the store after.
+template <typename Word>
+inline Word in_register(Word word) noexcept {
+  static_assert(sizeof(Word) == 8);
+  auto bits = std::bit_cast<std::uint64_t>(word);
+  asm("" : "+r"(bits));
+  return std::bit_cast<Word>(bits);
+}
+// Copies by words of 8 bytes: what was just stored by such words is forwarded to these loads, and would stall wider ones.
+inline void copy_words(void* to, void const* from, std::size_t bytes) noexcept {
+  for (std::size_t at = 0; at < bytes; at += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, static_cast<std::byte const*>(from) + at, 8);
+    word = in_register(word);
+    std::memcpy(static_cast<std::byte*>(to) + at, &word, 8);
+  }
+}
+
+// Copies a text: short ones by at most two overlapping words, for a call to memcpy costs more than they do.
+NANOSPAN_DETAIL_INLINE void copy_text(std::byte* to, char const* from, std::size_t bytes) noexcept {
+  auto const both_ends = [&](auto word) {
+    std::memcpy(&word, from, sizeof word);
+    auto last = word;
+    std::memcpy(&last, from + bytes - sizeof word, sizeof word);
+    std::memcpy(to, &word, sizeof word);
+    std::memcpy(to + bytes - sizeof word, &last, sizeof word);
+  };
+  if (bytes > 16) {
+    std::memcpy(to, from, bytes);
+  } else if (bytes >= 8) {
+    both_ends(std::uint64_t{});
+  } else if (bytes >= 4) {
+    both_ends(std::uint32_t{});
+  } else if (bytes != 0) {
+    to[0] = static_cast<std::byte>(from[0]);
+    to[bytes / 2] = static_cast<std::byte>(from[bytes / 2]);
+    to[bytes - 1] = static_cast<std::byte>(from[bytes - 1]);
+  }
+}
+
+// An immutable text with a count of its owners: a context's tracestate. Made once where the context arrives.
+struct shared_text {
+  std::atomic<std::uint32_t> owners;
+  std::uint32_t size;
+
+  std::string_view view() const noexcept { return {reinterpret_cast<char const*>(this + 1), size}; }
+
+  // One block; null for an empty text or without memory.
+  static shared_text* make(std::string_view text) noexcept {
+    if (text.empty() || text.size() > 0xffff) return nullptr;
+    void* const block = std::malloc(sizeof(shared_text) + text.size());
+    if (block == nullptr) return nullptr;
+    auto* const made = ::new (block) shared_text{{1}, static_cast<std::uint32_t>(text.size())};
+    std::memcpy(reinterpret_cast<char*>(made + 1), text.data(), text.size());
+    return made;
+  }
+  static shared_text* share(shared_text* text) noexcept {
+    if (text != nullptr) [[unlikely]]
+      text->owners.fetch_add(1, std::memory_order_relaxed);  // Relaxed: whoever copies already owns one.
+    return text;
+  }
+  static void release(shared_text* text) noexcept {
+    // Acquire and release pair with each other: the last owner frees after every other one's reads.
+    if (text != nullptr && text->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) [[unlikely]]
+      std::free(text);
+  }
+};
+
+}  // namespace detail
+
+/// What identifies a span to others: ids, flags, tracestate, and whether it came from another process. A value: copying costs
+/// 40 bytes (and one atomic increment where there is a tracestate); it never dangles and may outlive its span and thread.
+class span_context {
+ public:
+  span_context() noexcept = default;
+  /// Copies `tracestate` (at most 64 KiB; without memory the context has none).
+  span_context(nanospan::trace_id trace, nanospan::span_id span, std::uint8_t trace_flags, bool remote = false,
+               std::string_view tracestate = {}) noexcept
+      : trace_{trace}, span_{span}, flags_{trace_flags}, remote_{remote}, state_{detail::shared_text::make(tracestate)} {}
+  span_context(span_context const& other) noexcept
+      : trace_{other.trace_}, span_{other.span_}, flags_{other.flags_}, remote_{other.remote_}, state_{detail::shared_text::share(other.state_)} {}
+  span_context(span_context&& other) noexcept
+      : trace_{other.trace_}, span_{other.span_}, flags_{other.flags_}, remote_{other.remote_}, state_{std::exchange(other.state_, nullptr)} {}
+  span_context& operator=(span_context other) noexcept {
+    trace_ = other.trace_;
+    span_ = other.span_;
+    flags_ = other.flags_;
+    remote_ = other.remote_;
+    std::swap(state_, other.state_);
+    return *this;
+  }
+  ~span_context() { detail::shared_text::release(state_); }
+
+  bool valid() const noexcept { return trace_.valid() && span_.valid(); }
+  nanospan::trace_id trace_id() const noexcept { return trace_; }
+  nanospan::span_id span_id() const noexcept { return span_; }
+  std::uint8_t trace_flags() const noexcept { return flags_; }
+  bool sampled() const noexcept { return (flags_ & sampled_flag) != 0; }
+  bool remote() const noexcept { return remote_; }
+  /// Valid while this object lives.
+  std::string_view tracestate() const noexcept { return state_ != nullptr ? state_->view() : std::string_view{}; }
+
+ private:
+  friend struct detail::active_context;
+
+  nanospan::trace_id trace_{};
+  nanospan::span_id span_{};
+  std::uint8_t flags_ = 0;
+  bool remote_ = false;
+  detail::shared_text* state_ = nullptr;
+};
+
+namespace detail {
+
+// What a context is to the spans that start in it: where the sampler's plan holds its answer, as a shift. At 0 it holds none:
+// the long way, for roots and where there is a tracestate to share.
+enum class parent_kind : std::uint8_t {
+  long_way = 0, local_sampled = 2, local_not_sampled = 4, remote_sampled = 6, remote_not_sampled = 8, none = 10,
+};
+
+constexpr parent_kind kind_of_parent(std::uint8_t flags, bool remote) noexcept {
+  bool const sampled = (flags & sampled_flag) != 0;
+  if (remote) return sampled ? parent_kind::remote_sampled : parent_kind::remote_not_sampled;
+  return sampled ? parent_kind::local_sampled : parent_kind::local_not_sampled;
+}
+
+// What an active context is besides its ids, in one word: a processor forwards a store only to loads that are no wider.
+struct context_meta {
+  std::uint32_t epoch;  // the thread's count of scopes closed behind its back, when this was installed: see scope
+  std::uint8_t flags;
+  bool remote;
+  bool owner_is_span;  // the owner is a scoped_span, which NANOSPAN_SET may reach
+  parent_kind as_parent;
+};
+static_assert(sizeof(context_meta) == 8);
+
+// A thread's current context. Where `span` is invalid there is none, whatever `trace` says; `state` is null then.
+struct active_context {
+  nanospan::trace_id trace;
+  nanospan::span_id span;
+  context_meta meta;
+  shared_text* state;  // owned by the scope that installed it
+  void const* owner;   // the scope that installed it: compared; followed only where owner_is_span and the epoch hold
+
+  bool valid() const noexcept { return span.valid(); }
+  span_context share() const noexcept {
+    span_context context;
+    if (!valid()) return context;
+    context.trace_ = trace;
+    context.span_ = span;
+    context.flags_ = meta.flags;
+    context.remote_ = meta.remote;
+    context.state_ = shared_text::share(state);
+    return context;
+  }
+  // An invalid context is no parent at all.
+  static active_context of(span_context const& context) noexcept {
+    if (!context.valid()) return {};
+    auto const as_parent = context.state_ != nullptr ? parent_kind::long_way : kind_of_parent(context.flags_, context.remote_);
+    return {context.trace_, context.span_, {0, context.flags_, context.remote_, false, as_parent}, context.state_, nullptr};
+  }
+};
+
+// All that recording keeps per thread. Trivial and constant-initialised, so that access needs no guard.
+struct thread_block {
+  active_context current;
+  thread_slot* slot;  // null before the thread's first span and after its thread-local destructors have begun
+  id_generator random;
+  bool exited;
+};
+
+NANOSPAN_DETAIL_SHARED inline constinit thread_local thread_block this_thread{};
+
+}  // namespace detail
+
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/clock.hpp --------------------------------------------------------------------------------------------------------
+
+// Time on the caller's thread: raw ticks of the processor's counter, or nanoseconds of CLOCK_MONOTONIC where that counter
+// cannot be trusted. Turning either into Unix time is the background thread's work (clock_converter.hpp).
+
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
+
+namespace nanospan::inline v0::detail {
+
+inline std::uint64_t monotonic_nanoseconds() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+// The processor's counter, unordered on purpose: its latency is what the rest of a span hides in.
+inline std::uint64_t raw_ticks() noexcept {
+#if defined(__x86_64__)
+  return __rdtsc();
+#elif defined(__aarch64__)
+  std::uint64_t ticks;
+  asm volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+  return ticks;
+#else
+  return monotonic_nanoseconds();
+#endif
+}
+
+// `monotonic`: the process has found that the counter is not to be trusted; the record keeps the bit beside the ticks.
+inline std::uint64_t read_clock(bool monotonic) noexcept {
+  if (monotonic) [[unlikely]]
+    return monotonic_nanoseconds();
+  return raw_ticks();
+}
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/attribute.hpp ----------------------------------------------------------------------------------------------------
+
+// What a user says about a span: literal names, and attributes (a key and a typed value). They refer to the user's values and
+// live for one full expression; a span copies them. Caller's thread, no allocation.
+
+#include <concepts>
+#include <type_traits>
+
+namespace nanospan::inline v0 {
+
+/// A name or key whose characters live as long as the program: a string literal, checked by the compiler. For text that is made
+/// at run time say nanospan::copied(text).
+class literal {
+ public:
+  consteval literal(char const* text) noexcept : text_{text}, size_{static_cast<std::uint16_t>(std::string_view{text}.size())} {
+    if (std::string_view{text}.size() > 0xffff) a_name_or_key_has_at_most_65535_bytes();
+  }
+  constexpr char const* data() const noexcept { return text_; }
+  constexpr std::uint16_t size() const noexcept { return size_; }
+
+ private:
+  static void a_name_or_key_has_at_most_65535_bytes() noexcept;  // never defined: calling it is what the compiler reports
+
+  char const* text_;
+  std::uint16_t size_;
+};
+
+/// The slower door: a name or key made at run time, copied into the span (at most 65,535 bytes of it).
+struct copied {
+  constexpr explicit copied(std::string_view from) noexcept : text{from.substr(0, 0xffff)} {}
+  std::string_view text;
+};
+
+namespace detail {
+
+enum class entry_type : std::uint8_t {
+  boolean, signed_integer, unsigned_integer, floating, string,  // attributes
+  event, status, name, tracestate, dropped, heap_block,
+};
+
+// What stands before every piece of a record. The characters of a copied key are the first bytes of its payload.
+struct entry_head {
+  char const* key;
+  std::uint16_t key_size;
+  entry_type type;
+  bool key_is_copied;
+  std::uint32_t size;  // payload bytes, without the padding to the next multiple of 8
+};
+static_assert(sizeof(entry_head) == 16);
+
+}  // namespace detail
+
+/// A key and a value: bool, any integer, float or double, or text (std::string_view, char const*, std::string; a null pointer is
+/// empty text). An unsigned value above 2^63-1 is exported as a decimal string (OpenTelemetry, "attribute type mapping").
+/// Pointers other than text do not compile, so none becomes `true` by accident.
+class attribute {
+ public:
+  template <typename Value>
+  constexpr attribute(literal key, Value const& value) noexcept
+      : attribute({key.data(), key.size(), {}, false, 0}, value, 0) {}
+  template <typename Value>
+  constexpr attribute(copied key, Value const& value) noexcept
+      : attribute({key.text.data(), static_cast<std::uint16_t>(key.text.size()), {}, true, 0}, value, 0) {}
+
+ private:
+  friend class span_recorder;
+
+  template <typename Value>
+  constexpr attribute(detail::entry_head head, Value const& value, int) noexcept : head_{head} {
+    using detail::entry_type;
+    if constexpr (std::same_as<Value, bool>) {
+      set(entry_type::boolean, value ? 1u : 0u);
+    } else if constexpr (std::integral<Value>) {
+      set(std::signed_integral<Value> ? entry_type::signed_integer : entry_type::unsigned_integer, static_cast<std::uint64_t>(value));
+    } else if constexpr (std::floating_point<Value>) {
+      set(entry_type::floating, std::bit_cast<std::uint64_t>(static_cast<double>(value)));
+    } else {
+      static_assert(std::is_convertible_v<Value const&, std::string_view>, "an attribute's value is a bool, a number or text");
+      if constexpr (std::is_pointer_v<Value>) {
+        set_text(value != nullptr ? std::string_view{value} : std::string_view{});
+      } else {
+        set_text(value);
+      }
+    }
+  }
+  constexpr void set(detail::entry_type type, std::uint64_t bits) noexcept {
+    head_.type = type;
+    head_.size = sizeof bits;
+    value_.bits = bits;
+  }
+  constexpr void set_text(std::string_view text) noexcept {
+    head_.type = detail::entry_type::string;
+    head_.size = static_cast<std::uint32_t>(text.size() < 0xffff'ffff ? text.size() : 0xffff'ffff);
+    value_.text = text.data();
+  }
+
+  detail::entry_head head_;
+  union {
+    std::uint64_t bits;
+    char const* text;
+  } value_{};
+};
+
+namespace detail {
+
+// Lets a class take up to twelve attributes in one call, `x.set({"a", 1}, {"b", 2})`. Overloads, because an initializer_list does
+// not survive a co_await among its elements in g++ before 13, and costs the caller more code.
+template <typename Derived>
+class attribute_setters {
+  using a = attribute const&;
+  template <typename... Attribute>
+  NANOSPAN_DETAIL_INLINE Derived& all(Attribute const&... each) noexcept {
+    auto& self = static_cast<Derived&>(*this);
+    (self.add(each), ...);
+    return self;
+  }
+
+ public:
+  NANOSPAN_DETAIL_OUT_OF_LINE Derived& set(a a1) noexcept { return all(a1); }
+  NANOSPAN_DETAIL_OUT_OF_LINE Derived& set(a a1, a a2) noexcept { return all(a1, a2); }
+  NANOSPAN_DETAIL_OUT_OF_LINE Derived& set(a a1, a a2, a a3) noexcept { return all(a1, a2, a3); }
+  NANOSPAN_DETAIL_OUT_OF_LINE Derived& set(a a1, a a2, a a3, a a4) noexcept { return all(a1, a2, a3, a4); }
+  Derived& set(a a1, a a2, a a3, a a4, a a5) noexcept { return set(a1, a2, a3, a4).set(a5); }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6) noexcept { return set(a1, a2, a3, a4).set(a5, a6); }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7) noexcept { return set(a1, a2, a3, a4).set(a5, a6, a7); }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8) noexcept { return set(a1, a2, a3, a4).set(a5, a6, a7, a8); }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8, a a9) noexcept {
+    return set(a1, a2, a3, a4, a5, a6, a7, a8).set(a9);
+  }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8, a a9, a a10) noexcept {
+    return set(a1, a2, a3, a4, a5, a6, a7, a8).set(a9, a10);
+  }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8, a a9, a a10, a a11) noexcept {
+    return set(a1, a2, a3, a4, a5, a6, a7, a8).set(a9, a10, a11);
+  }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8, a a9, a a10, a a11, a a12) noexcept {
+    return set(a1, a2, a3, a4, a5, a6, a7, a8).set(a9, a10, a11, a12);
+  }
+};
+
+}  // namespace detail
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/record.hpp -------------------------------------------------------------------------------------------------------
+
+// The bytes that cross threads: one record a span, written when it ends. A header of one cache line, then entries (attributes,
+// events, status, …), each an entry_head and a payload padded to 8 bytes. The only vocabulary that both halves share.
+
+namespace nanospan::inline v0 {
+
+/// What a span is to its peers (OpenTelemetry, "SpanKind"); the numbers are OTLP's.
+enum class span_kind : std::uint8_t { internal = 1, server = 2, client = 3, producer = 4, consumer = 5 };
+
+namespace detail {
+
+// One per call site, static: what the source says of a span. A record holds its address.
+struct site {
+  char const* name;
+  char const* file;
+  char const* function;
+  std::uint32_t line;
+  std::uint16_t name_size;
+  span_kind kind;
+
+  consteval site(literal name_, span_kind kind_, char const* file_, std::uint32_t line_, char const* function_) noexcept
+      : name{name_.data()}, file{file_}, function{function_}, line{line_}, name_size{name_.size()}, kind{kind_} {}
+};
+
+enum record_flag : std::uint8_t {
+  monotonic_ticks = 1,   // start and end are nanoseconds of CLOCK_MONOTONIC, not the processor's counter
+  parent_is_remote = 2,  // OTLP span flags, bit 9
+};
+
+// The first word of a record, always written whole.
+struct record_meta {
+  std::uint32_t size;  // bytes in the ring, the header included; a multiple of 8
+  span_kind kind;
+  std::uint8_t flags;        // record_flag
+  std::uint8_t trace_flags;  // W3C
+  std::uint8_t unused;
+};
+static_assert(sizeof(record_meta) == 8);
+
+struct record_header {
+  record_meta meta;
+  site const* from;  // null: the name is an entry
+  nanospan::trace_id trace;
+  nanospan::span_id span;
+  nanospan::span_id parent;  // invalid: a root
+  std::uint64_t start_ticks;
+  std::uint64_t end_ticks;
+};
+static_assert(sizeof(record_header) == 64);
+
+// The staging buffer inside an open span: what most spans carry, without an allocation.
+inline constexpr std::uint32_t inline_entry_bytes = 256;
+// The bound on one span's entries. What would pass it is left out and counted in dropped_attributes_count.
+inline constexpr std::uint32_t max_entry_bytes = 1u << 20;
+
+constexpr std::uint32_t padded(std::uint32_t bytes) noexcept { return (bytes + 7u) & ~7u; }
+
+// Payload of an event: the ticks, then its attributes' entries. Payload of heap_block: where the entries are instead.
+struct event_payload {
+  std::uint64_t ticks;
+};
+struct heap_payload {
+  std::byte* block;    // from malloc, owned by the record
+  std::uint64_t used;  // bytes of entries
+};
+enum class status_code : std::uint8_t { unset = 0, ok = 1, error = 2 };  // OTLP's numbers
+
+}  // namespace detail
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/ring.hpp ---------------------------------------------------------------------------------------------------------
+
+// A single-producer single-consumer ring of byte records: the way a span takes from its thread to the background thread.
+// Never grows, never blocks, never signals: full means that the newest record does not go in. The indices count bytes since
+// the beginning and never wrap; a record is contiguous, and a zero where its size would stand says "go on at the front".
+
+namespace nanospan::inline v0::detail {
+
+class ring {
+ public:
+  ring() noexcept = default;
+  ring(ring const&) = delete;
+  ring& operator=(ring const&) = delete;
+
+  // Gives the ring its memory: `bytes` is a power of two, at least 64. Before the first record, by the producer or, while there is
+  // no producer, by anyone. The ring does not own it.
+  void attach(std::byte* memory, std::size_t bytes) noexcept {
+    memory_ = memory;
+    capacity_ = bytes;
+  }
+  bool attached() const noexcept { return memory_ != nullptr; }
+  std::size_t capacity() const noexcept { return capacity_; }
+
+  // Producer. Room for one record of `bytes` (a multiple of 8, at least 8), or null when the ring is full.
+  std::byte* reserve(std::uint32_t bytes) noexcept {
+    std::uint64_t const tail = tail_.load(std::memory_order_relaxed);  // Relaxed: only this thread writes it.
+    std::size_t const offset = tail & (capacity_ - 1);
+    if (capacity_ - offset < bytes) [[unlikely]]
+      return reserve_at_front(bytes, tail, capacity_ - offset);
+    if (tail + bytes - known_head_ > capacity_) [[unlikely]] {
+      if (!has_room(tail + bytes)) return nullptr;
+    }
+    return memory_ + offset;
+  }
+  // Producer. Lets the consumer see what was written into the reserved bytes.
+  void publish(std::uint32_t bytes) noexcept {
+    // Relaxed load: only this thread writes it. Release: pairs with the acquire in published().
+    records_.store(records_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // Relaxed: rides on the next line.
+    tail_.store(tail_.load(std::memory_order_relaxed) + bytes, std::memory_order_release);
+  }
+
+  // Consumer. All up to here may be read. Acquire: pairs with the release in publish().
+  std::uint64_t published() const noexcept { return tail_.load(std::memory_order_acquire); }
+  // Records published so far. Any thread; exact when nothing is being recorded.
+  std::uint64_t records() const noexcept { return records_.load(std::memory_order_relaxed); }
+  // All before here has been read. Relaxed: the consumer's own, or for reporting.
+  std::uint64_t consumed() const noexcept { return head_.load(std::memory_order_relaxed); }
+
+  // Consumer. Calls `read(std::byte const* record)` for each record up to `until`, then gives the space back at once.
+  // A record starts with its size in bytes (32 bits).
+  template <typename Read>
+  void consume(std::uint64_t until, Read&& read) {
+    std::uint64_t position = head_.load(std::memory_order_relaxed);  // Relaxed: only the consumer writes it.
+    while (position != until) {
+      std::size_t const offset = position & (capacity_ - 1);
+      std::uint32_t size;
+      std::memcpy(&size, memory_ + offset, sizeof size);
+      if (size == 0) {
+        position += capacity_ - offset;
+        continue;
+      }
+      read(static_cast<std::byte const*>(memory_ + offset));
+      position += size;
+    }
+    // Release: pairs with the acquire in has_room(); the bytes were read before they are overwritten.
+    head_.store(position, std::memory_order_release);
+  }
+
+  // Empty again, as new. Only while there is neither producer nor consumer.
+  void reset() noexcept {
+    tail_.store(0, std::memory_order_relaxed);
+    records_.store(0, std::memory_order_relaxed);
+    head_.store(0, std::memory_order_relaxed);
+    known_head_ = 0;
+  }
+
+ private:
+  NANOSPAN_DETAIL_OUT_OF_LINE bool has_room(std::uint64_t end) noexcept {
+    known_head_ = head_.load(std::memory_order_acquire);  // Acquire: pairs with the release in consume().
+    return end - known_head_ <= capacity_;
+  }
+  NANOSPAN_DETAIL_COLD std::byte* reserve_at_front(std::uint32_t bytes, std::uint64_t tail, std::size_t rest) noexcept {
+    if (bytes > capacity_ || !has_room(tail + rest + bytes)) return nullptr;
+    std::uint32_t const go_to_front = 0;
+    std::memcpy(memory_ + (tail & (capacity_ - 1)), &go_to_front, sizeof go_to_front);
+    tail_.store(tail + rest, std::memory_order_release);  // Release: pairs with the acquire in published().
+    return memory_;
+  }
+
+  // The producer's line: the consumer reads it once a pass.
+  alignas(64) std::atomic<std::uint64_t> tail_{0};
+  std::atomic<std::uint64_t> records_{0};
+  std::uint64_t known_head_ = 0;  // the producer's last look at head_
+  std::byte* memory_ = nullptr;
+  std::size_t capacity_ = 0;
+  // The consumer's line: the producer reads it only when the ring looks full.
+  alignas(64) std::atomic<std::uint64_t> head_{0};
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/thread_ring.hpp --------------------------------------------------------------------------------------------------
+
+// Which ring a thread records into: acquired at its first span, handed over when the thread exits, reused by a later thread.
+// Slots hang in one registry, are never freed and never move, so that whoever still records at exit finds them.
+
+#include <sys/mman.h>
+
+namespace nanospan::inline v0::detail {
+
+// A counter with one writer at a time: plain loads and stores, no locked instruction.
+// Relaxed throughout: read for reporting, orders nothing.
+class counter {
+ public:
+  void add(std::uint64_t n) noexcept { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
+  std::uint64_t read() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+  void reset() noexcept { value_.store(0, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+enum class slot_state : std::uint32_t {
+  empty,     // no thread's, without a ring
+  ready,     // no thread's, drained, with a ring
+  owned,     // a live thread records into it
+  orphaned,  // its thread has exited; the consumer drains it, then makes it ready
+};
+
+struct thread_slot {
+  detail::ring ring;
+  // Written by the owning thread.
+  alignas(64) counter dropped_ring_full;
+  counter dropped_no_ring;
+  counter dropped_after_shutdown;
+  counter dropped_no_provider;
+  counter misused;  // calls where no span of this thread was open
+  std::atomic<slot_state> state{slot_state::owned};
+  thread_slot* next = nullptr;  // constant once the slot is in the registry
+  // Written by any thread: how often a scope of this thread was closed elsewhere or out of order.
+  std::atomic<std::uint32_t> scopes_lost{0};
+};
+
+// What is one per process. Constant-initialised, never destroyed.
+struct thread_registry {
+  std::atomic<thread_slot*> slots{nullptr};
+  std::atomic<std::uint64_t> ring_memory_bytes{0};       // handed out so far; rings are reused, never given back
+  std::atomic<std::uint64_t> ring_bytes{512u << 10};     // a new thread's ring while there is plenty
+  std::atomic<std::uint64_t> ring_memory_limit_bytes{64u << 20};
+  std::atomic<std::uint64_t> dropped_no_slot{0};         // spans of threads whose slot was gone (exit) or could not be had (memory)
+};
+NANOSPAN_DETAIL_SHARED inline constinit thread_registry registry{};
+
+// The one place that ring memory comes from. Touched before it is used: a first touch costs microseconds a page.
+// Null when the process-wide limit is reached or the system has none.
+inline std::byte* allocate_ring_memory(std::size_t bytes) noexcept {
+  std::uint64_t const limit = registry.ring_memory_limit_bytes.load(std::memory_order_relaxed);
+  // Relaxed: the sum orders nothing, and is never passed because each adds before it maps.
+  if (registry.ring_memory_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes <= limit) {
+#ifdef MAP_POPULATE
+    int const populate = MAP_POPULATE;
+#else
+    int const populate = 0;
+#endif
+    void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | populate, -1, 0);
+    if (memory != MAP_FAILED) return static_cast<std::byte*>(memory);
+  }
+  registry.ring_memory_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+  return nullptr;
+}
+
+// Half of the limit goes to rings of full size; the rest to rings a sixteenth as large, so that a thousand threads all trace.
+inline std::size_t next_ring_bytes() noexcept {
+  std::size_t const full = registry.ring_bytes.load(std::memory_order_relaxed);
+  bool const plenty = registry.ring_memory_bytes.load(std::memory_order_relaxed) + full <=
+                      registry.ring_memory_limit_bytes.load(std::memory_order_relaxed) / 2;
+  std::size_t const small = full / 16 < 16384 ? 16384 : full / 16;
+  return plenty || full < small ? full : small;
+}
+
+NANOSPAN_DETAIL_COLD inline bool attach_ring(thread_slot& slot) noexcept {
+  std::size_t const bytes = next_ring_bytes();
+  std::byte* const memory = allocate_ring_memory(bytes);
+  if (memory == nullptr) return false;
+  slot.ring.attach(memory, bytes);
+  return true;
+}
+
+// A new slot, owned by the caller, in the registry. Null without memory.
+inline thread_slot* add_slot() noexcept {
+  auto* const slot = ::new (std::nothrow) thread_slot;
+  if (slot == nullptr) return nullptr;
+  slot->next = registry.slots.load(std::memory_order_relaxed);
+  // Release: pairs with the acquire of whoever walks the list.
+  while (!registry.slots.compare_exchange_weak(slot->next, slot, std::memory_order_release, std::memory_order_relaxed)) {}
+  return slot;
+}
+
+template <typename Visit>
+void for_each_slot(Visit&& visit) {
+  // Acquire: pairs with the release in add_slot().
+  for (thread_slot* slot = registry.slots.load(std::memory_order_acquire); slot != nullptr; slot = slot->next) visit(*slot);
+}
+
+// A slot that no thread has any more, one with a ring if there is one.
+inline thread_slot* reuse_slot() noexcept {
+  for (slot_state const wanted : {slot_state::ready, slot_state::empty}) {
+    // Acquire: pairs with the release in add_slot().
+    for (thread_slot* slot = registry.slots.load(std::memory_order_acquire); slot != nullptr; slot = slot->next) {
+      slot_state expected = wanted;
+      // Relaxed look first, so that owned slots' lines stay with their owners. Acquire: pairs with the release of the
+      // owner before (slot_owner) or of the consumer.
+      if (slot->state.load(std::memory_order_relaxed) == wanted &&
+          slot->state.compare_exchange_strong(expected, slot_state::owned, std::memory_order_acquire, std::memory_order_relaxed))
+        return slot;
+    }
+  }
+  return nullptr;
+}
+
+// Gives the slot back when the thread exits. Spans that end after that, in later thread-local destructors, are counted drops.
+struct slot_owner {
+  ~slot_owner() {
+    thread_slot* const slot = std::exchange(this_thread.slot, nullptr);
+    this_thread.exited = true;
+    if (slot == nullptr) return;
+    auto const left_as = !slot->ring.attached() ? slot_state::empty : slot->ring.consumed() == slot->ring.published() ? slot_state::ready : slot_state::orphaned;
+    slot->state.store(left_as, std::memory_order_release);  // Release: pairs with the acquire in reuse_slot() and in the consumer.
+  }
+  void exists() noexcept {}
+};
+
+// The thread's first span: seeds its ids, finds or makes a slot, hooks the thread's exit. Null without memory or after that exit.
+NANOSPAN_DETAIL_COLD inline thread_slot* acquire_slot() noexcept {
+  if (this_thread.exited) return nullptr;
+  thread_slot* slot = reuse_slot();
+  if (slot == nullptr) slot = add_slot();
+  if (slot == nullptr) return nullptr;
+  this_thread.random.seed();
+  this_thread.slot = slot;
+  thread_local slot_owner owner;
+  owner.exists();
+  return slot;
+}
+
+// In a forked child, which has this thread only: what the others recorded is the parent's to send, their slots are free, the ids go
+// another way, and the account begins anew.
+inline void forget_parent() noexcept {
+  for_each_slot([](thread_slot& slot) {
+    slot.ring.reset();
+    for (counter* one : {&slot.dropped_ring_full, &slot.dropped_no_ring, &slot.dropped_after_shutdown, &slot.dropped_no_provider, &slot.misused})
+      one->reset();
+    if (&slot != this_thread.slot)
+      slot.state.store(slot.ring.attached() ? slot_state::ready : slot_state::empty, std::memory_order_relaxed);  // Relaxed: alone.
+  });
+  registry.dropped_no_slot.store(0, std::memory_order_relaxed);
+  if (this_thread.slot != nullptr) this_thread.random.seed();
+}
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/scope.hpp --------------------------------------------------------------------------------------------------------
+
+// The stack of open scopes: each remembers the context that it replaced and puts it back, if it still finds its own.
+// A scope that is closed out of order or on a foreign thread puts nothing back; its thread is told through a count, and from then
+// on follows no pointer that it installed before. So misuse costs attributes and wrong parents, counted, and never memory.
+
+namespace nanospan::inline v0 {
+namespace detail {
+
+class scope {
+ public:
+  scope(scope const&) = delete;
+  scope& operator=(scope const&) = delete;
+
+ protected:
+  scope() noexcept {}  // open() follows, or nothing
+  ~scope() = default;
+
+  // Makes this scope the thread's innermost. `thread` is the calling one and has a slot. The trace and the tracestate stay as they
+  // are: a child shares its parent's, and where there was no parent nobody will look at them again.
+  NANOSPAN_DETAIL_INLINE void open(thread_block& thread, span_id span, context_meta meta) noexcept {
+    active_context& current = thread.current;
+    home_ = thread.slot;
+    span_ = in_register(current.span);
+    meta_ = in_register(current.meta);
+    owner_ = current.owner;
+    current.span = in_register(span);
+    meta.epoch = lost(*home_);
+    current.meta = in_register(meta);
+    current.owner = this;
+  }
+  // Acts on the thread that closes, which for a suspended task that was dropped need not be the one that opened. False: not ours.
+  NANOSPAN_DETAIL_INLINE bool close(thread_block& thread) noexcept {
+    active_context& current = thread.current;
+    if (current.owner != this) [[unlikely]] {
+      home_->scopes_lost.fetch_add(1, std::memory_order_relaxed);  // Relaxed: a scope shared by two threads at once is a race anyway.
+      return false;
+    }
+    current.span = in_register(span_);
+    current.meta = in_register(meta_);
+    current.owner = owner_;
+    return true;
+  }
+
+ public:
+  static std::uint32_t lost(thread_slot const& slot) noexcept { return slot.scopes_lost.load(std::memory_order_relaxed); }
+  // Whether what the thread's current context points at still lives.
+  static bool trusted(thread_block const& thread) noexcept {
+    return thread.slot != nullptr && thread.current.meta.epoch == lost(*thread.slot);
+  }
+
+ private:
+  // What was current before.
+  union {
+    span_id span_;
+  };
+  context_meta meta_;
+  void const* owner_;
+  thread_slot* home_;
+};
+
+}  // namespace detail
+
+/// The calling thread's current context; invalid (all zero) where no span is open. For log lines:
+/// `nanospan::current().trace_id().hex().c_str()`. Cost: a copy of 40 bytes.
+NANOSPAN_DETAIL_OUT_OF_LINE inline span_context current() noexcept {
+  auto& thread = detail::this_thread;
+  if (thread.current.state != nullptr && !detail::scope::trusted(thread)) thread.current.state = nullptr;
+  return thread.current.share();
+}
+
+/// Makes a context the thread's current one for a scope: what starts inside is its child. The way a context crosses threads,
+/// tasks and services: copy it by value, open a context_scope where the work goes on. One thread, strictly nested.
+class context_scope : detail::scope {
+ public:
+  NANOSPAN_DETAIL_OUT_OF_LINE explicit context_scope(span_context context) noexcept : context_{std::move(context)} {
+    auto& thread = detail::this_thread;
+    opened_ = thread.slot != nullptr || detail::acquire_slot() != nullptr;
+    if (!opened_) return;
+    auto& current = thread.current;
+    auto const next = detail::active_context::of(context_);
+    trace_ = std::exchange(current.trace, next.trace);
+    state_ = std::exchange(current.state, next.state);
+    open(thread, next.span, next.meta);
+  }
+  NANOSPAN_DETAIL_OUT_OF_LINE ~context_scope() {
+    auto& thread = detail::this_thread;
+    if (!opened_ || !close(thread)) return;
+    thread.current.trace = trace_;
+    thread.current.state = state_;
+  }
+
+ private:
+  span_context context_;
+  nanospan::trace_id trace_;  // what was current before
+  detail::shared_text* state_;
+  bool opened_;
+};
+
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/sampler.hpp ------------------------------------------------------------------------------------------------------
+
+// Head sampling: whether a span that starts now is recorded. A sampler that decides by the parent alone is reduced to a plan, two
+// bits for each kind of parent, so that recording asks nobody; any other is asked, on the thread that starts the span.
+
+#include <memory>
+#include <string>
+
+namespace nanospan::inline v0 {
+
+enum class sampling_decision : std::uint8_t { drop = 1, record_and_sample = 2 };
+
+/// What a sampler may look at (OpenTelemetry, "ShouldSample"). Valid during the call.
+struct sampling_parameters {
+  span_context const& parent;  // invalid for a root
+  nanospan::trace_id trace_id;
+  std::string_view span_name;
+  span_kind kind;
+};
+
+namespace detail {
+
+// What each kind of parent leads to, two bits each: 0 = ask the sampler, else a sampling_decision.
+struct sampling_plan {
+  std::uint32_t bits = 0;
+
+  static constexpr sampling_plan always(sampling_decision decision) noexcept {
+    return {static_cast<std::uint32_t>(decision) * 0b01'01'01'01'01'00u};
+  }
+  constexpr std::uint32_t operator[](parent_kind parent) const noexcept { return (bits >> static_cast<std::uint32_t>(parent)) & 3u; }
+  constexpr void take(parent_kind parent, sampling_plan from) noexcept { bits |= from[parent] << static_cast<std::uint32_t>(parent); }
+};
+
+}  // namespace detail
+
+/// Decides about spans that start. Any thread, many at once; must not block: it runs where the span starts.
+class sampler {
+ public:
+  virtual ~sampler() = default;
+  virtual sampling_decision should_sample(sampling_parameters const& parameters) const noexcept = 0;
+  /// As OpenTelemetry spells it, for logs: "AlwaysOnSampler".
+  virtual std::string description() const = 0;
+  /// For samplers that need not be asked; everybody else leaves it alone.
+  virtual detail::sampling_plan plan() const noexcept { return {}; }
+};
+
+class always_on_sampler final : public sampler {
+ public:
+  sampling_decision should_sample(sampling_parameters const&) const noexcept override { return sampling_decision::record_and_sample; }
+  std::string description() const override { return "AlwaysOnSampler"; }
+  detail::sampling_plan plan() const noexcept override { return detail::sampling_plan::always(sampling_decision::record_and_sample); }
+};
+
+class always_off_sampler final : public sampler {
+ public:
+  sampling_decision should_sample(sampling_parameters const&) const noexcept override { return sampling_decision::drop; }
+  std::string description() const override { return "AlwaysOffSampler"; }
+  detail::sampling_plan plan() const noexcept override { return detail::sampling_plan::always(sampling_decision::drop); }
+};
+
+/// A sampler for each kind of parent; null means the default, always on without a parent or under a sampled one, else always off.
+struct parent_based_slots {
+  std::shared_ptr<sampler const> root = {};
+  std::shared_ptr<sampler const> remote_parent_sampled = {};
+  std::shared_ptr<sampler const> remote_parent_not_sampled = {};
+  std::shared_ptr<sampler const> local_parent_sampled = {};
+  std::shared_ptr<sampler const> local_parent_not_sampled = {};
+};
+
+/// Follows the parent's decision; asks `root` where there is none (OpenTelemetry, "ParentBased").
+class parent_based_sampler final : public sampler {
+ public:
+  explicit parent_based_sampler(parent_based_slots by_parent = {}) : slots_{std::move(by_parent)} {
+    default_to<always_on_sampler>(slots_.root, slots_.remote_parent_sampled, slots_.local_parent_sampled);
+    default_to<always_off_sampler>(slots_.remote_parent_not_sampled, slots_.local_parent_not_sampled);
+  }
+  sampling_decision should_sample(sampling_parameters const& parameters) const noexcept override {
+    span_context const& parent = parameters.parent;
+    auto const& chosen = !parent.valid()   ? slots_.root
+                         : parent.remote() ? (parent.sampled() ? slots_.remote_parent_sampled : slots_.remote_parent_not_sampled)
+                                           : (parent.sampled() ? slots_.local_parent_sampled : slots_.local_parent_not_sampled);
+    return chosen->should_sample(parameters);
+  }
+  std::string description() const override {
+    return "ParentBased{root:" + slots_.root->description() + ",remoteParentSampled:" + slots_.remote_parent_sampled->description() +
+           ",remoteParentNotSampled:" + slots_.remote_parent_not_sampled->description() +
+           ",localParentSampled:" + slots_.local_parent_sampled->description() +
+           ",localParentNotSampled:" + slots_.local_parent_not_sampled->description() + "}";
+  }
+  detail::sampling_plan plan() const noexcept override {
+    detail::sampling_plan plan;
+    plan.take(detail::parent_kind::none, slots_.root->plan());
+    plan.take(detail::parent_kind::remote_sampled, slots_.remote_parent_sampled->plan());
+    plan.take(detail::parent_kind::remote_not_sampled, slots_.remote_parent_not_sampled->plan());
+    plan.take(detail::parent_kind::local_sampled, slots_.local_parent_sampled->plan());
+    plan.take(detail::parent_kind::local_not_sampled, slots_.local_parent_not_sampled->plan());
+    return plan;
+  }
+
+ private:
+  template <typename Default, typename... Slot>
+  static void default_to(Slot&... slot) {
+    ((slot = slot ? std::move(slot) : std::make_shared<Default const>()), ...);
+  }
+  parent_based_slots slots_;
+};
+
+namespace detail {
+
+// What a starting span needs to know of the provider, in one word: the plan's twelve bits and these.
+inline constexpr std::uint32_t recording_on = 1u << 16;         // a provider lives
+inline constexpr std::uint32_t recording_over = 1u << 17;       // there was one
+inline constexpr std::uint32_t recording_disabled = 1u << 19;   // the environment says that there is nothing to record
+inline constexpr std::uint32_t recording_monotonic = 1u << 18;  // the processor's counter is not to be trusted
+
+struct recording_state {
+  std::atomic<std::uint32_t> word{0};
+  std::atomic<sampler const*> asked{nullptr};  // the provider's sampler; set before the word says so, lives on after it
+};
+NANOSPAN_DETAIL_SHARED inline constinit recording_state recording{};
+
+}  // namespace detail
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/span.hpp ---------------------------------------------------------------------------------------------------------
+
+// Spans: scoped_span for a scope (what NANOSPAN declares), span for work that crosses scopes or threads.
+// Caller's thread, noexcept, no lock, no system call. A span with over 256 bytes of entries takes one heap block.
+
+namespace nanospan::inline v0 {
+
+class span_recorder;
+
+/// An event just added; takes its attributes while it is the last thing that its span was told.
+class event_attributes : public detail::attribute_setters<event_attributes> {
+ private:
+  friend class span_recorder;
+  friend class detail::attribute_setters<event_attributes>;
+  event_attributes(span_recorder* of, std::uint32_t offset) noexcept : span_{of}, offset_{offset} {}
+  inline void add(attribute const& one) noexcept;
+
+  span_recorder* span_;  // null: not recorded
+  std::uint32_t offset_;
+};
+
+/// What scoped_span and span share: the record in the making. A span belongs to one thread at a time.
+class span_recorder : public detail::attribute_setters<span_recorder> {
+ public:
+  span_recorder(span_recorder const&) = delete;
+  span_recorder& operator=(span_recorder const&) = delete;
+
+  /// False for a span that is not sampled, has ended, or has no provider: setters do nothing then.
+  bool recording() const noexcept { return phase_ == phase::recording; }
+  /// This span's context, to propagate and to start children from; also of an unsampled or ended span. Invalid without a provider.
+  NANOSPAN_DETAIL_OUT_OF_LINE span_context context() const noexcept {
+    if (phase_ == phase::absent) return current();  // no provider: the parent's passes through unchanged
+    return {header_.trace, header_.span, header_.meta.trace_flags, false, has_state_ ? state_->view() : std::string_view{}};
+  }
+
+  /// Adds an event, now. Attributes go on what it returns: `span.event("retry").set({"attempt", 2})`.
+  event_attributes event(literal name) noexcept { return add_event({name.data(), name.size(), {}, false, 0}); }
+  event_attributes event(copied name) noexcept {
+    return add_event({name.text.data(), static_cast<std::uint16_t>(name.text.size()), {}, true, 0});
+  }
+  /// Sets status Error with a description; the last one wins (OpenTelemetry, "Set Status").
+  NANOSPAN_DETAIL_OUT_OF_LINE void error(std::string_view description = {}) noexcept {
+    if (!recording()) return;
+    std::uint32_t const size = bounded(description.size());
+    std::byte* const place = append({nullptr, 0, detail::entry_type::status, false, size + 1});
+    if (place == nullptr) return;
+    place[0] = static_cast<std::byte>(detail::status_code::error);
+    if (size != 0) std::memcpy(place + 1, description.data(), size);
+  }
+
+ protected:
+  enum class phase : std::uint8_t { absent, not_sampled, recording, ended };
+
+  span_recorder() noexcept {}  // leaves the header uninitialised: start() or pass_through() follows, or phase_ says so
+  ~span_recorder() = default;
+
+  // What a span is born with: its site, or a name and a kind.
+  struct birth {
+    detail::site const* from;
+    char const* name;
+    std::uint16_t name_size;
+    bool name_is_copied;
+    span_kind kind;
+  };
+
+  // A child that is not recorded: an id to propagate, and no more. `thread` has a slot.
+  NANOSPAN_DETAIL_INLINE void start_not_sampled(detail::thread_block& thread, std::uint8_t parent_flags) noexcept {
+    header_.span = detail::in_register(thread.random.next_span_id());
+    header_.meta.trace_flags = static_cast<std::uint8_t>(parent_flags & ~sampled_flag);
+    set_phase(phase::not_sampled);
+  }
+  // One that is: the record's header is filled in but for the times, the entries are empty.
+  NANOSPAN_DETAIL_INLINE void start_sampled(detail::thread_block& thread, std::uint32_t word, birth const& as,
+                                            detail::context_meta parent_meta, span_id parent) noexcept {
+    bool const monotonic = (word & detail::recording_monotonic) != 0;
+    header_.span = detail::in_register(thread.random.next_span_id());
+    header_.meta = detail::in_register(detail::record_meta{
+        0, as.kind, static_cast<std::uint8_t>((monotonic ? detail::monotonic_ticks : 0) | (parent_meta.remote ? detail::parent_is_remote : 0)),
+        static_cast<std::uint8_t>(parent_meta.flags | sampled_flag), 0});
+    set_phase(phase::recording);
+    header_.from = as.from;
+    header_.parent = parent;
+    entries_ = inline_;
+    used_ = 0;
+    capacity_ = detail::inline_entry_bytes;
+    dropped_ = 0;
+  }
+  // The whole of it, for any parent: the way of roots, remote parents, samplers that must be asked, and names without a site.
+  NANOSPAN_DETAIL_INLINE void start_any(detail::thread_block& thread, std::uint32_t word, birth const& as, detail::active_context const& parent) noexcept {
+    bool const has_parent = parent.valid();
+    header_.trace = has_parent ? parent.trace : thread.random.next_trace_id();
+    detail::context_meta meta = parent.meta;
+    if (!has_parent) meta = {0, random_flag, false, false, {}};
+    auto const as_parent = has_parent ? detail::kind_of_parent(meta.flags, meta.remote) : detail::parent_kind::none;
+    auto decision = static_cast<sampling_decision>(detail::sampling_plan{word}[as_parent]);
+    if (decision == sampling_decision{}) decision = ask(as, parent);
+    if (decision == sampling_decision::record_and_sample) start_sampled(thread, word, as, meta, parent.span);
+    else start_not_sampled(thread, meta.flags);
+    if (has_parent) share_state(parent.state);
+    if (as.from == nullptr && recording()) add_name(as);
+  }
+  // A span that never starts, for want of a provider or a slot, but knows what would have been its parent.
+  void pass_through(detail::active_context const& parent) noexcept {
+    header_.trace = parent.trace;
+    header_.span = parent.span;
+    header_.meta = {0, {}, 0, parent.meta.flags, 0};
+    set_phase(phase::not_sampled);
+    share_state(parent.state);
+  }
+  NANOSPAN_DETAIL_INLINE void set_phase(phase now) noexcept {
+    phase_ = now;
+    has_state_ = false;
+  }
+  void share_state(detail::shared_text* state) noexcept {
+    has_state_ = state != nullptr;
+    state_ = detail::shared_text::share(state);
+  }
+  NANOSPAN_DETAIL_INLINE void start_clock(std::uint32_t word) noexcept {
+    header_.start_ticks = detail::read_clock((word & detail::recording_monotonic) != 0);
+  }
+  detail::record_header& header() noexcept { return header_; }
+  // Ends the span: after it nothing is recorded. Ticks are read by the caller, first of all.
+  NANOSPAN_DETAIL_INLINE void finish(detail::thread_block& thread, std::uint64_t end_ticks) noexcept {
+    phase_ = phase::ended;
+    header_.end_ticks = end_ticks;
+    if (dropped_ != 0 || capacity_ != detail::inline_entry_bytes || has_state_) [[unlikely]]
+      return finish_slowly(thread);
+    hand_over(thread, entries_, used_);
+  }
+  std::uint64_t end_ticks() const noexcept { return detail::read_clock((header_.meta.flags & detail::monotonic_ticks) != 0); }
+  void release_state() noexcept {
+    if (has_state_) [[unlikely]] {
+      has_state_ = false;
+      detail::shared_text::release(state_);
+    }
+  }
+  void take(span_recorder& other) noexcept {
+    std::memcpy(static_cast<void*>(&header_), &other.header_, sizeof header_);
+    has_state_ = std::exchange(other.has_state_, false);
+    if (has_state_) state_ = other.state_;
+    phase_ = std::exchange(other.phase_, phase::ended);
+    if (!recording()) return;
+    bool const on_heap = other.entries_ != other.inline_;
+    entries_ = on_heap ? other.entries_ : inline_;
+    used_ = other.used_;
+    capacity_ = other.capacity_;
+    dropped_ = other.dropped_;
+    if (!on_heap) std::memcpy(inline_, other.inline_, used_);
+  }
+
+  // What recording does when there is no provider: counts, on the thread if it can.
+  static void count_unprovided(detail::thread_block& thread, std::uint32_t word) noexcept {
+    detail::thread_slot* const slot = thread.slot;
+    if (slot == nullptr || word != 0) [[unlikely]]
+      return count_unprovided_slowly(word);
+    slot->dropped_no_provider.add(1);
+  }
+  static bool has_slot(detail::thread_block const& thread) noexcept {
+    if (thread.slot != nullptr || detail::acquire_slot() != nullptr) [[likely]]
+      return true;
+    detail::registry.dropped_no_slot.fetch_add(1, std::memory_order_relaxed);  // Relaxed: read for reporting only.
+    return false;
+  }
+
+ private:
+  friend class event_attributes;
+  friend class scoped_span;
+  friend class detail::attribute_setters<span_recorder>;
+
+  static constexpr std::uint32_t bounded(std::size_t size) noexcept {
+    return static_cast<std::uint32_t>(size < detail::max_entry_bytes ? size : detail::max_entry_bytes);
+  }
+
+  NANOSPAN_DETAIL_COLD sampling_decision ask(birth const& as, detail::active_context const& parent) const noexcept {
+    // Acquire: pairs with the release of the provider that installed the sampler.
+    sampler const* const asked = detail::recording.asked.load(std::memory_order_acquire);
+    if (asked == nullptr) return sampling_decision::drop;
+    span_context const parent_context = parent.share();
+    std::string_view const name = as.from != nullptr ? std::string_view{as.from->name, as.from->name_size} : std::string_view{as.name, as.name_size};
+    return asked->should_sample({parent_context, header_.trace, name, as.kind});
+  }
+
+  NANOSPAN_DETAIL_INLINE void add(attribute const& one) noexcept {
+    if (!recording()) return;
+    detail::entry_head const& head = one.head_;
+    if (head.key_is_copied) [[unlikely]]
+      return add_copied(one);
+    std::byte* const place = append(head);
+    if (place == nullptr) return;
+    if (head.type == detail::entry_type::string) {
+      detail::copy_text(place, one.value_.text, head.size);
+    } else {
+      detail::copy_words(place, &one.value_.bits, sizeof one.value_.bits);
+    }
+  }
+  // The key's characters come first in the payload, padded to 8.
+  NANOSPAN_DETAIL_COLD void add_copied(attribute const& one) noexcept {
+    detail::entry_head head = one.head_;
+    bool const is_text = head.type == detail::entry_type::string;
+    std::uint32_t const value_size = head.size;
+    std::byte* const value = append_copied(head, value_size);
+    if (value != nullptr && value_size != 0)
+      std::memcpy(value, is_text ? static_cast<void const*>(one.value_.text) : &one.value_.bits, value_size);
+  }
+  std::byte* append_copied(detail::entry_head head, std::uint32_t value_size) noexcept {
+    char const* const key = std::exchange(head.key, nullptr);
+    std::uint32_t const key_bytes = detail::padded(head.key_size);
+    head.size = key_bytes + bounded(value_size);
+    std::byte* const place = append(head);
+    if (place == nullptr) return nullptr;
+    std::memcpy(place, key, head.key_size);
+    return place + key_bytes;
+  }
+  NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept {
+    detail::entry_head const head{as.name, as.name_size, detail::entry_type::name, as.name_is_copied, 0};
+    if (as.name_is_copied) append_copied(head, 0);
+    else append(head);
+  }
+  NANOSPAN_DETAIL_OUT_OF_LINE event_attributes add_event(detail::entry_head head) noexcept {
+    if (!recording()) return {nullptr, 0};
+    std::uint32_t const offset = used_;
+    detail::event_payload const now{end_ticks()};
+    head.type = detail::entry_type::event;
+    head.size = sizeof now;
+    std::byte* const place = head.key_is_copied ? append_copied(head, sizeof now) : append(head);
+    if (place == nullptr) return {nullptr, 0};
+    std::memcpy(place, &now, sizeof now);
+    return {this, offset};
+  }
+
+  // Room for an entry, its head written; null when the span is full (counted).
+  NANOSPAN_DETAIL_INLINE std::byte* append(detail::entry_head const& head) noexcept {
+    std::uint64_t const size = sizeof head + ((std::uint64_t{head.size} + 7) & ~std::uint64_t{7});
+    if (capacity_ - used_ < size) [[unlikely]] {
+      if (!grow(size)) {
+        ++dropped_;
+        return nullptr;
+      }
+    }
+    std::byte* const place = entries_ + used_;
+    used_ += static_cast<std::uint32_t>(size);
+    detail::copy_words(place, &head, sizeof head);
+    return place + sizeof head;
+  }
+  NANOSPAN_DETAIL_COLD bool grow(std::uint64_t size) noexcept {
+    if (used_ + size > detail::max_entry_bytes) return false;
+    std::uint32_t const wanted = std::bit_ceil(used_ + static_cast<std::uint32_t>(size));
+    std::uint32_t const capacity = wanted < 1024 ? 1024 : wanted;
+    bool const on_heap = entries_ != inline_;
+    void* const block = std::realloc(on_heap ? entries_ : nullptr, capacity + spare_bytes);
+    if (block == nullptr) return false;
+    if (!on_heap) std::memcpy(block, inline_, used_);
+    entries_ = static_cast<std::byte*>(block);
+    capacity_ = capacity;
+    return true;
+  }
+
+  // The rare ends: entries on the heap, something left out, a tracestate.
+  NANOSPAN_DETAIL_COLD void finish_slowly(detail::thread_block& thread) noexcept {
+    if (has_state_) {
+      std::byte* const place = append({nullptr, 0, detail::entry_type::tracestate, false, state_->size});
+      if (place != nullptr) std::memcpy(place, state_->view().data(), state_->size);
+    }
+    if (dropped_ != 0) {
+      std::uint64_t const dropped = dropped_;
+      capacity_ += spare_bytes;  // kept for this
+      std::memcpy(append({nullptr, 0, detail::entry_type::dropped, false, sizeof dropped}), &dropped, sizeof dropped);
+    }
+    if (entries_ == inline_) {
+      hand_over(thread, entries_, used_);
+      return;
+    }
+    struct {
+      detail::entry_head head;
+      detail::heap_payload payload;
+    } const instead{{nullptr, 0, detail::entry_type::heap_block, false, sizeof(detail::heap_payload)}, {entries_, used_}};
+    if (!hand_over(thread, &instead, sizeof instead)) std::free(entries_);
+  }
+  // Writes the record into the ring of the thread that ends the span. False: dropped, and counted.
+  NANOSPAN_DETAIL_INLINE bool hand_over(detail::thread_block& thread, void const* entries, std::uint32_t entry_bytes) noexcept {
+    detail::thread_slot* const slot = thread.slot;
+    std::uint32_t const size = static_cast<std::uint32_t>(sizeof header_) + entry_bytes;
+    detail::record_meta meta = detail::in_register(header_.meta);
+    meta.size = size;
+    header_.meta = detail::in_register(meta);
+    // Relaxed: a span that races with the provider's end is either drained or stays in its ring, where it counts as held.
+    bool const on = (detail::recording.word.load(std::memory_order_relaxed) & detail::recording_on) != 0;
+    std::byte* place = on && slot != nullptr ? slot->ring.reserve(size) : nullptr;
+    if (place == nullptr) [[unlikely]] {
+      place = reserve_slowly(size, on);
+      if (place == nullptr) return false;
+    }
+    detail::copy_words(place, &header_, sizeof header_);
+    if (entry_bytes != 0) detail::copy_words(place + sizeof header_, entries, entry_bytes);
+    detail::this_thread.slot->ring.publish(size);
+    return true;
+  }
+  NANOSPAN_DETAIL_COLD static std::byte* reserve_slowly(std::uint32_t size, bool on) noexcept {
+    detail::thread_block& thread = detail::this_thread;
+    if (!has_slot(thread)) return nullptr;
+    detail::thread_slot& slot = *thread.slot;
+    if (!on) {
+      slot.dropped_after_shutdown.add(1);
+    } else if (!slot.ring.attached()) {
+      if (detail::attach_ring(slot)) {
+        if (std::byte* const place = slot.ring.reserve(size)) return place;
+        slot.dropped_ring_full.add(1);
+      } else {
+        slot.dropped_no_ring.add(1);
+      }
+    } else {
+      slot.dropped_ring_full.add(1);
+    }
+    return nullptr;
+  }
+  NANOSPAN_DETAIL_COLD static void count_unprovided_slowly(std::uint32_t word) noexcept {
+    detail::thread_block& thread = detail::this_thread;
+    if ((word & detail::recording_disabled) != 0 || !has_slot(thread)) return;
+    auto& reason = word == 0 ? thread.slot->dropped_no_provider : thread.slot->dropped_after_shutdown;
+    reason.add(1);
+  }
+
+  static constexpr std::uint32_t spare_bytes = sizeof(detail::entry_head) + sizeof(std::uint64_t);
+
+  union {
+    detail::record_header header_;
+  };
+  detail::shared_text* state_;  // only where has_state_
+  std::byte* entries_;  // inline_, or a heap block
+  std::uint32_t used_;
+  std::uint32_t capacity_;
+  std::uint32_t dropped_;  // entries that found no room
+  phase phase_;
+  bool has_state_;
+  alignas(8) std::byte inline_[detail::inline_entry_bytes + spare_bytes];  // uninitialised until used
+};
+
+inline void event_attributes::add(attribute const& one) noexcept {
+  if (span_ == nullptr || !span_->recording()) return;
+  detail::entry_head head;
+  std::memcpy(&head, span_->entries_ + offset_, sizeof head);
+  std::uint32_t const end = offset_ + static_cast<std::uint32_t>(sizeof head) + detail::padded(head.size);
+  if (end != span_->used_) {  // something else came after the event
+    ++span_->dropped_;
+    return;
+  }
+  span_->add(one);
+  head.size = detail::padded(head.size) + (span_->used_ - end);
+  std::memcpy(span_->entries_ + offset_, &head, sizeof head);
+}
+
+/// A span for the rest of the enclosing scope; the thread's current one while it lives. Not for the heap, not to be moved.
+class scoped_span : public span_recorder, detail::scope {
+ public:
+  /// What the macros call.
+  NANOSPAN_DETAIL_OUT_OF_LINE explicit scoped_span(detail::site const* from) noexcept {
+    auto& thread = detail::this_thread;
+    std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);  // Relaxed: as in begin().
+    if (word == 0 && thread.slot != nullptr) {
+      phase_ = phase::absent;
+      thread.slot->dropped_no_provider.add(1);
+      return;
+    }
+    detail::context_meta const meta = detail::in_register(thread.current.meta);
+    std::uint32_t const decision = detail::sampling_plan{word}[meta.as_parent];
+    // The common cases by the shortest way: nothing to ask, nothing to copy. Where the plan has an answer there is a slot, too.
+    if (decision == static_cast<std::uint32_t>(sampling_decision::record_and_sample)) {
+      begin_child_at(from);
+    } else if (decision == static_cast<std::uint32_t>(sampling_decision::drop)) {
+      header().trace = thread.current.trace;
+      start_not_sampled(thread, meta.flags);
+      open(thread, header().span, as_current());
+    } else {
+      begin_at(from);
+    }
+  }
+  NANOSPAN_DETAIL_OUT_OF_LINE explicit scoped_span(literal name, span_kind kind = span_kind::internal) noexcept {
+    begin({nullptr, name.data(), name.size(), false, kind});
+  }
+  NANOSPAN_DETAIL_OUT_OF_LINE explicit scoped_span(copied name, span_kind kind = span_kind::internal) noexcept {
+    begin({nullptr, name.text.data(), static_cast<std::uint16_t>(name.text.size()), true, kind});
+  }
+  ~scoped_span() {
+    if (phase_ != phase::absent) end();
+  }
+
+  /// The innermost scoped_span that is open on this thread, or null; for NANOSPAN_SET and its like.
+  NANOSPAN_DETAIL_OUT_OF_LINE static scoped_span* innermost() noexcept {
+    auto& thread = detail::this_thread;
+    if (thread.current.meta.owner_is_span && trusted(thread))
+      return static_cast<scoped_span*>(const_cast<scope*>(static_cast<scope const*>(thread.current.owner)));
+    if (thread.slot != nullptr) thread.slot->misused.add(1);
+    return nullptr;
+  }
+
+ private:
+  NANOSPAN_DETAIL_INLINE void begin(birth const& as) noexcept {
+    auto& thread = detail::this_thread;
+    // Relaxed: what the word alone says is enough; a sampler behind it is acquired in ask().
+    std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);
+    set_phase(phase::absent);
+    if ((word & detail::recording_on) == 0) return count_unprovided(thread, word);
+    if (!has_slot(thread)) return;
+    auto& current = thread.current;
+    if (current.state != nullptr && !trusted(thread)) current.state = nullptr;
+    start_any(thread, word, as, current);
+    current.trace = header().trace;
+    current.state = has_state_ ? state_ : nullptr;
+    open(thread, header().span, as_current());
+    if (recording()) start_clock(word);
+  }
+  NANOSPAN_DETAIL_OUT_OF_LINE void begin_child_at(detail::site const* from) noexcept {
+    auto& thread = detail::this_thread;
+    std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);  // Relaxed: as in begin().
+    auto& current = thread.current;
+    header().trace = current.trace;
+    start_sampled(thread, word, {from, nullptr, 0, false, from->kind}, detail::in_register(current.meta), detail::in_register(current.span));
+    open(thread, header().span, as_current());
+    start_clock(word);
+  }
+  detail::context_meta as_current() const noexcept {
+    using detail::parent_kind;
+    auto const as_parent = has_state_ ? parent_kind::long_way : recording() ? parent_kind::local_sampled : parent_kind::local_not_sampled;
+    return {0, header_.meta.trace_flags, false, true, as_parent};
+  }
+  NANOSPAN_DETAIL_OUT_OF_LINE void begin_at(detail::site const* from) noexcept { begin({from, nullptr, 0, false, from->kind}); }
+
+  NANOSPAN_DETAIL_OUT_OF_LINE void end() noexcept {
+    auto& thread = detail::this_thread;
+    if (recording()) return end_recorded();
+    close(thread);
+    release_state();
+  }
+  NANOSPAN_DETAIL_OUT_OF_LINE void end_recorded() noexcept {
+    auto& thread = detail::this_thread;
+    std::uint64_t const ticks = end_ticks();
+    close(thread);
+    finish(thread, ticks);
+    release_state();
+  }
+};
+
+/// A span for work that crosses scopes or threads: hand it over by moving it. It is not the current span of any thread; open a
+/// context_scope with its context() where its children start. Ends at end() or with the object, on whichever thread that is.
+class span : public span_recorder {
+ public:
+  /// A child of the thread's current context.
+  explicit span(literal name, span_kind kind = span_kind::internal) noexcept : span(name, current(), kind) {}
+  explicit span(copied name, span_kind kind = span_kind::internal) noexcept : span(name, current(), kind) {}
+  /// A child of `parent`; a root where it is invalid.
+  NANOSPAN_DETAIL_OUT_OF_LINE span(literal name, span_context const& parent, span_kind kind = span_kind::internal) noexcept {
+    begin({nullptr, name.data(), name.size(), false, kind}, parent);
+  }
+  NANOSPAN_DETAIL_OUT_OF_LINE span(copied name, span_context const& parent, span_kind kind = span_kind::internal) noexcept {
+    begin({nullptr, name.text.data(), static_cast<std::uint16_t>(name.text.size()), true, kind}, parent);
+  }
+  span(span&& other) noexcept { take(other); }
+  span& operator=(span&& other) noexcept {
+    if (this != &other) {
+      end();
+      release_state();
+      take(other);
+    }
+    return *this;
+  }
+  ~span() {
+    end();
+    release_state();
+  }
+
+  /// Ends the span now; what is said to it later is ignored. Its context stays usable.
+  NANOSPAN_DETAIL_OUT_OF_LINE void end() noexcept {
+    if (!recording()) return;
+    std::uint64_t const ticks = end_ticks();
+    finish(detail::this_thread, ticks);
+  }
+
+ private:
+  void begin(birth const& as, span_context const& parent) noexcept {
+    auto& thread = detail::this_thread;
+    auto const parent_context = detail::active_context::of(parent);
+    // Relaxed: as in scoped_span.
+    std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);
+    if ((word & detail::recording_on) == 0) {
+      pass_through(parent_context);
+      return count_unprovided(thread, word);
+    }
+    if (!has_slot(thread)) return pass_through(parent_context);
+    start_any(thread, word, as, parent_context);
+    if (recording()) start_clock(word);
+  }
+};
+
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/macros.hpp -------------------------------------------------------------------------------------------------------
+
+// The annotations. Each NANOSPAN is one declaration; attribute expressions are evaluated only for a span that is recorded,
+// after it has started. Up to twelve attributes a call; say more with NANOSPAN_SET.
+
+#define NANOSPAN_DETAIL_JOIN_2(a, b) a##b
+#define NANOSPAN_DETAIL_JOIN(a, b) NANOSPAN_DETAIL_JOIN_2(a, b)
+// __LINE__, not __COUNTER__: an inline function must read the same in every file.
+#define NANOSPAN_DETAIL_NAME NANOSPAN_DETAIL_JOIN(nanospan_scope_, __LINE__)
+
+// A static in an expression, so that the whole is one declaration; no lambda, which would hide structured bindings and the
+// function's name.
+#define NANOSPAN_DETAIL_SITE(name, kind)                                                                \
+  __extension__({                                                                                       \
+    static constexpr ::nanospan::detail::site nanospan_site{name, kind, __FILE__, __LINE__, __func__}; \
+    &nanospan_site;                                                                                     \
+  })
+// The second declarator only says the attributes; it exists because an if around them would be a second statement.
+#define NANOSPAN_DETAIL_SPAN(name, kind, ...)                                                                                   \
+  [[maybe_unused]] ::nanospan::scoped_span NANOSPAN_DETAIL_NAME { NANOSPAN_DETAIL_SITE(name, kind) }                            \
+  __VA_OPT__(, &NANOSPAN_DETAIL_JOIN(nanospan_attributes_, __LINE__) =                                                          \
+                   NANOSPAN_DETAIL_NAME.recording() ? (static_cast<void>(NANOSPAN_DETAIL_NAME.set(__VA_ARGS__)), NANOSPAN_DETAIL_NAME) \
+                                                    : NANOSPAN_DETAIL_NAME)
+
+#if NANOSPAN_ENABLED
+
+/// A span named by a literal for the rest of the scope, with attributes: NANOSPAN("charge card", {"order.id", id}, {"amount", 12.5});
+#define NANOSPAN(name, ...) NANOSPAN_DETAIL_SPAN(name, ::nanospan::span_kind::internal __VA_OPT__(, ) __VA_ARGS__)
+/// The same, of another kind. The kind is part of the name, so that it costs nothing and a sampler knows it.
+#define NANOSPAN_SERVER(name, ...) NANOSPAN_DETAIL_SPAN(name, ::nanospan::span_kind::server __VA_OPT__(, ) __VA_ARGS__)
+#define NANOSPAN_CLIENT(name, ...) NANOSPAN_DETAIL_SPAN(name, ::nanospan::span_kind::client __VA_OPT__(, ) __VA_ARGS__)
+#define NANOSPAN_PRODUCER(name, ...) NANOSPAN_DETAIL_SPAN(name, ::nanospan::span_kind::producer __VA_OPT__(, ) __VA_ARGS__)
+#define NANOSPAN_CONSUMER(name, ...) NANOSPAN_DETAIL_SPAN(name, ::nanospan::span_kind::consumer __VA_OPT__(, ) __VA_ARGS__)
+/// A span named after the function: NANOSPAN_FUNCTION({"k", v});
+#define NANOSPAN_FUNCTION(...) NANOSPAN_DETAIL_SPAN(__func__, ::nanospan::span_kind::internal __VA_OPT__(, ) __VA_ARGS__)
+
+#define NANOSPAN_DETAIL_ON_CURRENT(what)                                                                                     \
+  do {                                                                                                                       \
+    if (::nanospan::scoped_span* nanospan_open = ::nanospan::scoped_span::innermost(); nanospan_open && nanospan_open->recording()) \
+      nanospan_open->what;                                                                                                   \
+  } while (false)
+
+/// Attributes on this thread's innermost open span: NANOSPAN_SET({"items", n}); Where there is none, a counted no-op.
+#define NANOSPAN_SET(...) NANOSPAN_DETAIL_ON_CURRENT(set(__VA_ARGS__))
+/// An event on it, at this moment: NANOSPAN_EVENT("retry", {"attempt", 2});
+#define NANOSPAN_EVENT(name, ...) NANOSPAN_DETAIL_ON_CURRENT(event(name) __VA_OPT__(.set(__VA_ARGS__)))
+/// Status error on it, with a description: NANOSPAN_ERROR("card declined");
+#define NANOSPAN_ERROR(description) NANOSPAN_DETAIL_ON_CURRENT(error(description))
+
+#else
+
+#define NANOSPAN(...) static_assert(true)
+#define NANOSPAN_SERVER(...) static_assert(true)
+#define NANOSPAN_CLIENT(...) static_assert(true)
+#define NANOSPAN_PRODUCER(...) static_assert(true)
+#define NANOSPAN_CONSUMER(...) static_assert(true)
+#define NANOSPAN_FUNCTION(...) static_assert(true)
+#define NANOSPAN_SET(...) static_cast<void>(0)
+#define NANOSPAN_EVENT(...) static_cast<void>(0)
+#define NANOSPAN_ERROR(...) static_cast<void>(0)
+
+#endif
+
+// ---- nanospan/options.hpp ------------------------------------------------------------------------------------------------------
+
+// What main says about tracing. Declarations only. Where an option is left at its default, the OTEL_ variable named beside it
+// decides; where there is none either, the default named here.
+
+#include <exception>
+#include <vector>
+
+namespace nanospan::inline v0 {
+
+class exporter;
+
+/// A length of time; made from any std::chrono::duration, without the need to include <chrono> here.
+class duration {
+ public:
+  constexpr duration() noexcept = default;
+  template <typename Chrono>
+    requires requires(Chrono d) { d.count(); Chrono::period::num; Chrono::period::den; }
+  constexpr duration(Chrono d) noexcept
+      : nanoseconds_{static_cast<std::int64_t>(static_cast<long double>(d.count()) * Chrono::period::num * 1'000'000'000 / Chrono::period::den)} {}
+  static constexpr duration of_nanoseconds(std::int64_t n) noexcept { return duration{n}; }
+  static constexpr duration of_milliseconds(std::int64_t n) noexcept { return duration{n * 1'000'000}; }
+
+  constexpr std::int64_t nanoseconds() const noexcept { return nanoseconds_; }
+  friend constexpr auto operator<=>(duration, duration) noexcept = default;
+
+ private:
+  explicit constexpr duration(std::int64_t nanoseconds) noexcept : nanoseconds_{nanoseconds} {}
+  std::int64_t nanoseconds_ = 0;
+};
+
+/// Called with one line of text (no newline) when something is lost, found again, or wrong. From any of the library's threads and
+/// from tracer_provider's constructor and destructor; must not throw or block for long.
+using message_handler = void (*)(std::string_view line) noexcept;
+
+/// Thrown by constructors only; what() names the option and the offending value.
+class configuration_error : public std::exception {
+ public:
+  explicit configuration_error(std::string text) : text_{std::move(text)} {}
+  char const* what() const noexcept override { return text_.c_str(); }
+
+ private:
+  std::string text_;
+};
+
+struct options {
+  /// OTEL_SERVICE_NAME, else OTEL_RESOURCE_ATTRIBUTES' service.name, else "unknown_service:<executable>".
+  std::string service_name = {};
+  /// Beside and over those of OTEL_RESOURCE_ATTRIBUTES: {{"deployment.environment.name", "staging"}}.
+  std::vector<std::pair<std::string, std::string>> resource_attributes = {};
+
+  /// Where spans go. Null: OTEL_TRACES_EXPORTER (otlp, console or none), else OTLP over HTTP with the four options below.
+  std::shared_ptr<nanospan::exporter> exporter = nullptr;
+  /// The collector's address: scheme, host, port; "/v1/traces" is appended where it has no path. OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
+  /// (used as it stands), else OTEL_EXPORTER_OTLP_ENDPOINT (with "v1/traces" appended), else http://localhost:4318/v1/traces.
+  std::string endpoint = {};
+  /// Added to each request. Beside OTEL_EXPORTER_OTLP_TRACES_HEADERS, else OTEL_EXPORTER_OTLP_HEADERS.
+  std::vector<std::pair<std::string, std::string>> headers = {};
+  /// Bound on one attempt to send a batch. Zero: OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, else OTEL_EXPORTER_OTLP_TIMEOUT (milliseconds), else 10 s.
+  duration export_timeout = {};
+  /// How long a batch is retried, from its first attempt, with exponential back-off and jitter.
+  duration retry_limit = duration::of_milliseconds(60'000);
+
+  /// Null: parent-based, always on.
+  std::shared_ptr<nanospan::sampler const> sampler = nullptr;
+
+  /// A batch is sent when it holds so many spans or bytes, or when its first span is so old, or on flush.
+  std::size_t max_batch_spans = 512;
+  std::size_t max_batch_bytes = 4u << 20;
+  duration schedule_delay = duration::of_milliseconds(5'000);
+  /// Encoded batches that wait for the collector; beyond it the oldest are dropped and counted.
+  std::size_t max_queue_bytes = 16u << 20;
+
+  /// Of a thread's ring; a power of two from 16 KiB to 1 GiB. The default holds a burst of 2,048 spans with 4 attributes.
+  std::size_t ring_bytes = 512u << 10;
+  /// Of all rings together. Near it new threads get smaller rings; beyond it their spans are counted drops.
+  std::size_t ring_memory_limit_bytes = 64u << 20;
+
+  /// The most that the provider's destructor takes, flush included.
+  duration shutdown_limit = duration::of_milliseconds(2'000);
+  /// False: no thread; the program calls tracer_provider::poll().
+  bool background_thread = true;
+  /// Null: one line to stderr, beginning with "nanospan: ".
+  message_handler on_message = nullptr;
+};
+
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/exporter.hpp -----------------------------------------------------------------------------------------------------
+
+// Where batches go: the interface of exporters, the batch that they get, and the exporters that exist. Declarations, free of Boost; the
+// bodies are in exporters/. An exporter is called by one thread at a time, the background one.
+
+#include <variant>
+
+namespace nanospan::inline v0 {
+
+// ---- what a finished span looks like to an exporter that reads it -----------------------------------------------------------
+
+using attribute_value = std::variant<bool, std::int64_t, double, std::string>;
+using attribute_list = std::vector<std::pair<std::string, attribute_value>>;
+
+/// OTLP's status code.
+enum class span_status : std::uint8_t { unset = 0, ok = 1, error = 2 };
+
+struct event_data {
+  std::string name;
+  std::uint64_t time_unix_nano = 0;
+  attribute_list attributes;
+  std::uint32_t dropped_attributes_count = 0;
+
+  friend bool operator==(event_data const&, event_data const&) = default;
+};
+
+struct span_data {
+  nanospan::trace_id trace_id;
+  nanospan::span_id span_id;
+  nanospan::span_id parent_span_id;  ///< invalid: a root
+  std::string trace_state;
+  std::uint32_t flags = 0;  ///< OTLP span flags: W3C trace flags, 0x100 and 0x200
+  std::string name;
+  span_kind kind = span_kind::internal;
+  std::uint64_t start_time_unix_nano = 0;
+  std::uint64_t end_time_unix_nano = 0;
+  attribute_list attributes;
+  std::uint32_t dropped_attributes_count = 0;
+  std::vector<event_data> events;
+  std::uint32_t dropped_events_count = 0;
+  span_status status = span_status::unset;
+  std::string status_message;
+  std::string scope_name;
+  std::string service_name;  ///< of the resource that the span belongs to
+
+  friend bool operator==(span_data const&, span_data const&) = default;
+};
+
+/// Some finished spans, encoded: the bytes of an OTLP ExportTraceServiceRequest (and TracesData, which has the same shape).
+struct batch {
+  std::string otlp;
+  std::size_t span_count = 0;
+
+  /// The same as objects, for an exporter that reads spans. Bodies with the implementation; slow beside everything else here.
+  std::vector<span_data> spans() const;
+  attribute_list resource() const;
+};
+
+struct waterfall_style {
+  bool colour = false;
+  std::size_t columns = 100;  ///< of the whole picture; no less than 40 are used
+};
+/// Draws spans of one trace as text, a line a span: the tree of names, bars, durations, errors. Body with the implementation.
+std::string waterfall(std::vector<span_data> spans, waterfall_style style = {});
+
+// ---- the interface ----------------------------------------------------------------------------------------------------------
+
+/// How an exporter waits: the rings are drained meanwhile, and the wait ends early when the provider must stop.
+class export_wait {
+ public:
+  virtual ~export_wait() = default;
+  enum class outcome { ready, timed_out, stopped };
+  /// Until `descriptor` is readable (or writable), or the monotonic clock (nanoseconds) passes `deadline`. A negative descriptor only waits.
+  virtual outcome wait(int descriptor, bool writable, std::uint64_t deadline) = 0;
+};
+
+struct export_result {
+  enum class outcome {
+    success,      ///< taken, but for `rejected_spans`
+    retry,        ///< worth another attempt, not before `retry_after`
+    unreachable,  ///< no connection: worth another attempt, but not while the program waits to end
+    failure,      ///< not worth one
+    unconfirmed,  ///< sent in full and never answered; worth another attempt
+  };
+  outcome what = outcome::success;
+  std::uint64_t rejected_spans = 0;
+  duration retry_after = {};
+  std::string message = {};  ///< why, in one line
+};
+
+/// A destination. All calls come from one thread at a time.
+class exporter {
+ public:
+  virtual ~exporter() = default;
+  /// One attempt. Waits only through `wait`.
+  virtual export_result export_batch(batch const& spans, export_wait& wait) = 0;
+  /// The provider ends: writes what the exporter still holds, lets go of its connection. Waits only through `wait`.
+  virtual void shutdown(export_wait& /*wait*/) {}
+  /// For messages: "OTLP/HTTP at http://localhost:4318/v1/traces (the default)".
+  virtual std::string description() const = 0;
+};
+
+// ---- the exporters ----------------------------------------------------------------------------------------------------------
+
+/// Keeps what is exported, for users' tests: `auto spans = std::make_shared<nanospan::memory_exporter>();`. Any thread.
+class memory_exporter final : public exporter {
+ public:
+  memory_exporter();
+  std::vector<span_data> spans() const;
+  attribute_list resource() const;
+  void clear();
+
+  export_result export_batch(batch const& spans, export_wait& wait) override;
+  std::string description() const override;
+
+ private:
+  struct state;
+  std::shared_ptr<state> state_;
+};
+
+/// Draws each finished local trace as a waterfall on a file descriptor: names, bars, durations, errors. A trace is finished when the
+/// root of its part in this process has arrived; what arrives later, or has no root when the provider ends, is drawn by itself. In
+/// colour on a terminal, unless NO_COLOR is set. Does not own the descriptor.
+class console_exporter final : public exporter {
+ public:
+  explicit console_exporter(int descriptor = 1);
+
+  export_result export_batch(batch const& spans, export_wait& wait) override;
+  void shutdown(export_wait& wait) override;
+  std::string description() const override;
+
+ private:
+  struct state;
+  std::shared_ptr<state> state_;
+};
+
+/// Where and how otlp_http_exporter sends. tracer_provider fills it from its options and the environment.
+struct otlp_http_options {
+  std::string url = "http://localhost:4318/v1/traces";  ///< http only; https comes later
+  std::string url_source = "the default";               ///< for messages: which option or variable said so
+  std::vector<std::pair<std::string, std::string>> headers = {};
+  duration timeout = duration::of_milliseconds(10'000);  ///< of one attempt, name resolution included; zero: none
+};
+
+/// POSTs batches as OTLP/HTTP protobuf over one kept-alive connection (OTLP specification, "OTLP/HTTP").
+class otlp_http_exporter final : public exporter {
+ public:
+  /// Throws configuration_error for a URL that cannot be used.
+  explicit otlp_http_exporter(otlp_http_options options);
+  ~otlp_http_exporter() override;
+
+  export_result export_batch(batch const& spans, export_wait& wait) override;
+  void shutdown(export_wait& wait) override;
+  std::string description() const override;
+
+ private:
+  struct state;
+  std::shared_ptr<state> state_;
+};
+
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/stats.hpp --------------------------------------------------------------------------------------------------------
+
+// The account of every span: what was ended, where it went, why it was lost. When nothing is being recorded it is exact:
+//   ended = exported + rejected + dropped + unconfirmed + held
+// At any other time each figure is a lower bound. Any thread; works before, during and after a provider.
+
+namespace nanospan::inline v0 {
+
+/// A snapshot, in spans. Sampled spans only: one that the sampler dropped is in no figure.
+struct stats_snapshot {
+  struct drops {
+    std::uint64_t no_provider = 0;     ///< recorded before there was a tracer_provider (counted as they begin)
+    std::uint64_t after_shutdown = 0;  ///< begun or ended after the provider's end
+    std::uint64_t ring_full = 0;       ///< the thread recorded faster than its ring was drained
+    std::uint64_t no_ring = 0;         ///< options.ring_memory_limit_bytes was reached
+    std::uint64_t no_slot = 0;         ///< in thread-local destructors after the thread's end, or without memory
+    std::uint64_t queue_full = 0;      ///< encoded batches waited beyond options.max_queue_bytes
+    std::uint64_t export_failed = 0;   ///< the exporter gave up: not retryable, or out of time
+    std::uint64_t shutdown = 0;        ///< still queued when options.shutdown_limit ran out
+
+    std::uint64_t total() const noexcept {
+      return no_provider + after_shutdown + ring_full + no_ring + no_slot + queue_full + export_failed + shutdown;
+    }
+  };
+
+  std::uint64_t ended = 0;
+  std::uint64_t exported = 0;     ///< the exporter confirmed them
+  std::uint64_t rejected = 0;     ///< the collector took the batch and refused these (OTLP partial success)
+  drops dropped = {};
+  std::uint64_t unconfirmed = 0;  ///< sent in full, never answered: the collector may have them
+  std::uint64_t held = 0;         ///< in rings, batches and queue
+  std::uint64_t misused = 0;      ///< not spans: NANOSPAN_SET and its like where no span was open
+
+  std::uint64_t accounted() const noexcept { return exported + rejected + dropped.total() + unconfirmed + held; }
+};
+
+namespace detail {
+
+// What became of the spans that were taken out of the rings. Written by the background thread only; here so that stats() works
+// after a provider's end.
+struct background_counters {
+  counter exported;
+  counter rejected;
+  counter unconfirmed;
+  counter dropped_queue_full;
+  counter dropped_export_failed;
+  counter dropped_shutdown;
+
+  void reset() noexcept {
+    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_shutdown}) one->reset();
+  }
+};
+NANOSPAN_DETAIL_SHARED inline constinit background_counters background{};
+
+}  // namespace detail
+
+/// The account of this process so far. Any thread, no lock; cost: a walk over the threads' slots.
+inline stats_snapshot stats() noexcept {
+  stats_snapshot now;
+  auto const& done = detail::background;
+  // The background's figures first: what moves on meanwhile is then seen as held, not twice.
+  now.exported = done.exported.read();
+  now.rejected = done.rejected.read();
+  now.unconfirmed = done.unconfirmed.read();
+  now.dropped.queue_full = done.dropped_queue_full.read();
+  now.dropped.export_failed = done.dropped_export_failed.read();
+  now.dropped.shutdown = done.dropped_shutdown.read();
+  std::uint64_t const settled = now.accounted();
+  std::uint64_t recorded = 0;
+  detail::for_each_slot([&](detail::thread_slot const& slot) {
+    recorded += slot.ring.records();
+    now.dropped.no_provider += slot.dropped_no_provider.read();
+    now.dropped.after_shutdown += slot.dropped_after_shutdown.read();
+    now.dropped.ring_full += slot.dropped_ring_full.read();
+    now.dropped.no_ring += slot.dropped_no_ring.read();
+    now.misused += slot.misused.read() + slot.scopes_lost.load(std::memory_order_relaxed);
+  });
+  now.dropped.no_slot = detail::registry.dropped_no_slot.load(std::memory_order_relaxed);
+  now.held = recorded - settled;
+  now.ended = recorded + now.dropped.no_provider + now.dropped.after_shutdown + now.dropped.ring_full + now.dropped.no_ring + now.dropped.no_slot;
+  return now;
+}
+
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/tracer_provider.hpp ----------------------------------------------------------------------------------------------
+
+// The one object that a program makes in main: while it lives, spans are recorded and sent. Declarations only; the bodies come
+// with NANOSPAN_IMPLEMENTATION, and recording refers to none of them.
+
+namespace nanospan::inline v0 {
+
+namespace detail {
+
+class pipeline;
+// Where the linker names this, define NANOSPAN_IMPLEMENTATION in exactly one source file, before it includes nanospan.hpp.
+pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with);
+
+// How the whole process reaches the living provider's pipeline without referring to the implementation.
+struct pipeline_door {
+  std::atomic<bool (*)(duration limit) noexcept> flush{nullptr};
+};
+NANOSPAN_DETAIL_SHARED inline constinit pipeline_door door{};
+
+}  // namespace detail
+
+/// Sends what is buffered; see tracer_provider::flush. True at once where there is no provider. Any thread.
+inline bool flush(duration limit = duration::of_milliseconds(2'000)) noexcept {
+  auto* const call = detail::door.flush.load(std::memory_order_acquire);  // Acquire: pairs with the provider's release.
+  return call == nullptr || call(limit);
+}
+
+/// Records from its construction to its destruction; one at a time in a process (another throws, and another may follow).
+class tracer_provider {
+ public:
+  /// Throws configuration_error for a bad option or a second provider; a bad variable is reported and ignored.
+  explicit tracer_provider(options with = {}) : pipeline_{detail::define_NANOSPAN_IMPLEMENTATION_in_one_source_file(std::move(with))} {}
+  /// Flushes within options.shutdown_limit, ends the background thread, and reports what was lost. Spans that are recorded meanwhile
+  /// and afterwards, on whichever thread, are counted drops.
+  ~tracer_provider();
+  tracer_provider(tracer_provider const&) = delete;
+  tracer_provider& operator=(tracer_provider const&) = delete;
+
+  /// Sends every span that ended before the call. Blocks up to `limit`. False if time ran out or something could not be sent; what is
+  /// left stays queued. Any thread.
+  bool flush(duration limit = duration::of_milliseconds(2'000)) noexcept;
+  /// One round of the background's work (drain, encode, send what is due); for options.background_thread = false. One thread at a time.
+  void poll() noexcept;
+
+ private:
+  detail::pipeline* pipeline_;
+};
+
+}  // namespace nanospan::inline v0
+
+#ifdef NANOSPAN_IMPLEMENTATION
+
+// ---- nanospan/detail/utf8.hpp --------------------------------------------------------------------------------------------------
+
+// Text as protobuf's strings need it: one ill-formed byte would make a collector refuse the whole batch. What is not UTF-8 is replaced,
+// each offending byte by U+FFFD (the Unicode Standard, 3.9). Background thread.
+
+namespace nanospan::inline v0::detail {
+
+inline bool is_ascii(std::string_view text) noexcept {
+  std::uint64_t seen = 0;
+  std::size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, text.data() + at, 8);
+    seen |= word;
+  }
+  for (; at < text.size(); ++at) seen |= static_cast<std::uint8_t>(text[at]) >= 0x80 ? 0x80u : 0u;
+  return (seen & 0x8080'8080'8080'8080u) == 0;
+}
+
+// Bytes of the well-formed character at the front of a non-empty text; 0 if there is none.
+inline std::size_t utf8_length(std::string_view text) noexcept {
+  auto const byte = [&](std::size_t at) { return at < text.size() ? static_cast<std::uint8_t>(text[at]) : std::uint8_t{0}; };
+  auto const between = [&](std::size_t at, unsigned low, unsigned high) { return byte(at) >= low && byte(at) <= high; };
+  unsigned const first = byte(0);
+  if (first < 0x80) return 1;
+  if (first >= 0xc2 && first <= 0xdf) return between(1, 0x80, 0xbf) ? 2 : 0;
+  if (first >= 0xe0 && first <= 0xef) {
+    unsigned const low = first == 0xe0 ? 0xa0 : 0x80;    // no overlong form
+    unsigned const high = first == 0xed ? 0x9f : 0xbf;  // no surrogate
+    return between(1, low, high) && between(2, 0x80, 0xbf) ? 3 : 0;
+  }
+  if (first >= 0xf0 && first <= 0xf4) {
+    unsigned const low = first == 0xf0 ? 0x90 : 0x80;
+    unsigned const high = first == 0xf4 ? 0x8f : 0xbf;  // nothing above U+10FFFF
+    return between(1, low, high) && between(2, 0x80, 0xbf) && between(3, 0x80, 0xbf) ? 4 : 0;
+  }
+  return 0;
+}
+
+inline bool is_utf8(std::string_view text) noexcept {
+  if (is_ascii(text)) return true;
+  while (!text.empty()) {
+    std::size_t const length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+inline std::string repaired_utf8(std::string_view text) {
+  std::string repaired;
+  repaired.reserve(text.size() + 16);
+  while (!text.empty()) {
+    std::size_t const length = utf8_length(text);
+    if (length == 0) repaired += "\xef\xbf\xbd";
+    else repaired.append(text.substr(0, length));
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return repaired;
+}
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/url.hpp ---------------------------------------------------------------------------------------------------
+
+// The little of a URL that an endpoint needs: scheme, host, port, path with query (RFC 3986). Constructor's thread.
+
+#include <charconv>
+#include <optional>
+
+namespace nanospan::inline v0::detail {
+
+struct url {
+  std::string scheme;  // lowercase
+  std::string host;    // an IPv6 address without its brackets
+  std::uint16_t port = 0;
+  std::string target;  // path and query; empty where the URL has neither
+
+  // What the Host header says.
+  std::string authority() const {
+    std::string const shown = host.find(':') != std::string::npos ? "[" + host + "]" : host;
+    bool const usual = port == (scheme == "https" ? 443 : 80);
+    return usual ? shown : shown + ":" + std::to_string(port);
+  }
+
+  static std::optional<url> parse(std::string_view text) {
+    url parsed;
+    std::size_t const colon = text.find("://");
+    if (colon == std::string_view::npos) return std::nullopt;
+    for (char c : text.substr(0, colon)) parsed.scheme += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (parsed.scheme != "http" && parsed.scheme != "https") return std::nullopt;
+    text.remove_prefix(colon + 3);
+    text = text.substr(0, text.find('#'));
+    for (char c : text)
+      if (c <= ' ' || c == 0x7f) return std::nullopt;  // would be a way into the request's header
+    std::size_t const path = text.find_first_of("/?");
+    std::string_view authority = text.substr(0, path);
+    if (path != std::string_view::npos) parsed.target = (text[path] == '?' ? "/" : "") + std::string{text.substr(path)};
+    if (authority.find('@') != std::string_view::npos) return std::nullopt;  // credentials belong into a header
+    std::string_view port;
+    if (authority.starts_with('[')) {
+      std::size_t const end = authority.find(']');
+      if (end == std::string_view::npos) return std::nullopt;
+      parsed.host = authority.substr(1, end - 1);
+      authority.remove_prefix(end + 1);
+      if (!authority.empty() && authority.front() != ':') return std::nullopt;
+      port = authority.substr(authority.empty() ? 0 : 1);
+    } else {
+      std::size_t const end = authority.rfind(':');
+      if (end != authority.find(':')) return std::nullopt;  // an IPv6 address without brackets
+      parsed.host = authority.substr(0, end);
+      if (end != std::string_view::npos) port = authority.substr(end + 1);
+    }
+    parsed.port = parsed.scheme == "https" ? 443 : 80;
+    if (!port.empty()) {
+      auto const [end, error] = std::from_chars(port.data(), port.data() + port.size(), parsed.port);
+      if (error != std::errc{} || end != port.data() + port.size() || parsed.port == 0) return std::nullopt;
+    }
+    if (parsed.host.empty()) return std::nullopt;
+    return parsed;
+  }
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/descriptor.hpp --------------------------------------------------------------------------------------------
+
+// File descriptors that close themselves, and pipes made of them. Background half.
+
+#include <fcntl.h>
+
+namespace nanospan::inline v0::detail {
+
+class descriptor {
+ public:
+  descriptor() noexcept = default;
+  explicit descriptor(int owned) noexcept : number_{owned} {}
+  descriptor(descriptor&& other) noexcept : number_{std::exchange(other.number_, -1)} {}
+  descriptor& operator=(descriptor other) noexcept {
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  ~descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  int get() const noexcept { return number_; }
+  bool open() const noexcept { return number_ >= 0; }
+
+ private:
+  int number_ = -1;
+};
+
+// Both ends close on exec and do not block.
+inline bool make_pipe(descriptor& reader, descriptor& writer) noexcept {
+  int ends[2];
+  if (::pipe(ends) != 0) return false;
+  for (int const end : ends) {
+    ::fcntl(end, F_SETFD, FD_CLOEXEC);
+    ::fcntl(end, F_SETFL, O_NONBLOCK);
+  }
+  reader = descriptor{ends[0]};
+  writer = descriptor{ends[1]};
+  return true;
+}
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/clock_converter.hpp ----------------------------------------------------------------------------------------------
+
+// Ticks to Unix time, on the background thread. Anchors (ticks, monotonic, wall) are taken after each look at the rings, so that every
+// timestamp lies between two of them and is interpolated. Ticks map to monotonic time, and a whole span is moved to wall time by one
+// offset: a step of the wall clock bends no duration.
+
+#include <algorithm>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace nanospan::inline v0::detail {
+
+inline std::uint64_t wall_nanoseconds() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+// The three clocks; tests bring their own.
+struct clock_source {
+  std::uint64_t (*ticks)() noexcept = raw_ticks;
+  std::uint64_t (*monotonic)() noexcept = monotonic_nanoseconds;
+  std::uint64_t (*wall)() noexcept = wall_nanoseconds;
+};
+
+// What the processor says of its counter. A yes is not believed for ever: see clock_converter::counter_trusted().
+inline bool counter_is_invariant() noexcept {
+#if defined(__x86_64__)
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(0x80000007u, &a, &b, &c, &d) != 0 && (d & (1u << 8)) != 0;
+#else
+  return true;
+#endif
+}
+
+class clock_converter {
+ public:
+  explicit clock_converter(clock_source source = {}) : source_{source} {
+    anchors_.reserve(max_anchors);
+    take_anchor();
+  }
+
+  // Once a pass, after the rings' indices were read and before their records are converted.
+  void take_anchor() {
+    anchor const now = read();
+    judge(now);
+    auto const offset = static_cast<std::int64_t>(source_.wall() - source_.monotonic());
+    // Reading two clocks one after the other wavers by some ten nanoseconds; only a step moves the offset.
+    if (anchors_.empty() || std::abs(offset - wall_offset_) > 2'000) wall_offset_ = offset;
+    std::size_t const size = anchors_.size();
+    if (size >= 2 && now.monotonic - anchors_[size - 2].monotonic < anchor_spacing) {
+      anchors_.back() = now;  // the newest one moves along; those before it stand
+      return;
+    }
+    if (size == max_anchors) thin();
+    anchors_.push_back(now);
+  }
+
+  // One span's clock: converts any of its ticks, all with the same offset between monotonic and wall time.
+  // `monotonic`: its ticks are nanoseconds of the monotonic clock already.
+  std::uint64_t to_unix(std::uint64_t ticks, bool monotonic) const noexcept {
+    std::uint64_t const nanoseconds = monotonic ? ticks : to_monotonic(ticks);
+    return nanoseconds + static_cast<std::uint64_t>(wall_offset_);
+  }
+
+  // False once the counter has gone backwards, or its pace has changed by more than 500 ppm against the monotonic clock.
+  bool counter_trusted() const noexcept { return trusted_; }
+
+ private:
+  struct anchor {
+    std::uint64_t ticks;
+    std::uint64_t monotonic;
+  };
+  static constexpr std::size_t max_anchors = 256;
+  static constexpr std::uint64_t anchor_spacing = 20'000'000;
+  static constexpr std::uint64_t judged_every = 1'000'000'000;
+  static constexpr double tolerance = 500e-6;
+
+  // The tightest of a few brackets: a preemption between the two reads would shift the anchor.
+  anchor read() const noexcept {
+    anchor best{};
+    std::uint64_t tightest = ~std::uint64_t{0};
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      std::uint64_t const before = source_.ticks();
+      std::uint64_t const monotonic = source_.monotonic();
+      std::uint64_t const width = source_.ticks() - before;
+      if (width >= tightest) continue;
+      tightest = width;
+      best = {before + width / 2, monotonic};
+    }
+    return best;
+  }
+
+  void judge(anchor const& now) noexcept {
+    if (anchors_.empty()) {
+      judged_ = now;
+      return;
+    }
+    if (now.ticks < anchors_.back().ticks) trusted_ = false;
+    if (now.monotonic - judged_.monotonic < judged_every) return;
+    double const pace = slope(judged_, now);
+    judged_ = now;
+    if (reference_pace_ == 0) reference_pace_ = pace;
+    if (std::abs(pace / reference_pace_ - 1) > tolerance) trusted_ = false;
+  }
+
+  static double slope(anchor const& from, anchor const& to) noexcept {  // nanoseconds a tick
+    return static_cast<double>(to.monotonic - from.monotonic) / static_cast<double>(to.ticks - from.ticks);
+  }
+
+  std::uint64_t to_monotonic(std::uint64_t ticks) const noexcept {
+    // The segment that holds it, from the newest: nearly always the first or second looked at. Older than all anchors: the oldest
+    // segment's pace, which is how "its end less its duration" comes about.
+    std::size_t to = anchors_.size() - 1;
+    if (to == 0) return anchors_[0].monotonic;
+    while (to > 1 && ticks < anchors_[to - 1].ticks) --to;
+    anchor const& from = anchors_[to - 1];
+    anchor const& until = anchors_[to];
+    if (until.ticks <= from.ticks) return from.monotonic;  // a counter that stands still or went backwards
+    auto const distance = static_cast<double>(static_cast<std::int64_t>(ticks - from.ticks));
+    return from.monotonic + static_cast<std::uint64_t>(static_cast<std::int64_t>(distance * slope(from, until)));
+  }
+
+  void thin() {  // every other one of the older half goes
+    std::size_t kept = 0;
+    for (std::size_t at = 0; at < anchors_.size(); ++at)
+      if (at >= max_anchors / 2 || at % 2 == 0) anchors_[kept++] = anchors_[at];
+    anchors_.resize(kept);
+  }
+
+  clock_source source_;
+  std::vector<anchor> anchors_;  // oldest first; all but the newest at least anchor_spacing apart
+  std::int64_t wall_offset_ = 0;
+  anchor judged_{};
+  double reference_pace_ = 0;
+  bool trusted_ = true;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/environment.hpp --------------------------------------------------------------------------------------------------
+
+// The OTEL_ variables (OpenTelemetry, "Environment Variable Specification"): an empty one counts as unset, a bad one is reported by
+// name and ignored. Read once, by the thread that constructs the provider.
+
+#include <charconv>
+#include <optional>
+
+namespace nanospan::inline v0::detail {
+
+using pair_list = std::vector<std::pair<std::string, std::string>>;
+
+inline void default_message_handler(std::string_view line) noexcept {
+  try {
+    std::string text = "nanospan: ";
+    text.append(line).push_back('\n');
+    // One write, so that lines of several processes stay whole; what a full pipe does not take at once is let go.
+    [[maybe_unused]] auto const written = ::write(STDERR_FILENO, text.data(), text.size());
+  } catch (...) {  // no memory, no message
+  }
+}
+
+class environment {
+ public:
+  explicit environment(message_handler report) noexcept : report_{report} {}
+
+  static std::optional<std::string> text(char const* name) {
+    char const* const value = std::getenv(name);
+    if (value == nullptr || *value == '\0') return std::nullopt;
+    return std::string{value};
+  }
+  // True only for "true", in any case.
+  static bool boolean(char const* name) { return lower(text(name).value_or("")) == "true"; }
+
+  std::optional<duration> milliseconds(char const* name) const {
+    auto const value = text(name);
+    if (!value) return std::nullopt;
+    std::int64_t number = 0;
+    auto const [end, error] = std::from_chars(value->data(), value->data() + value->size(), number);
+    if (error != std::errc{} || end != value->data() + value->size() || number < 0 || number > 1'000'000'000'000) {
+      ignored(name, *value, "not a number of milliseconds");
+      return std::nullopt;
+    }
+    return duration::of_milliseconds(number);
+  }
+  // "k=v,k2=v2", values percent-decoded; any error discards the whole (OpenTelemetry, "Specifying resource information via an
+  // environment variable"). Headers have the same form.
+  std::optional<pair_list> pairs(char const* name) const {
+    auto const value = text(name);
+    if (!value) return std::nullopt;
+    auto parsed = parse_pairs(*value);
+    if (!parsed) ignored(name, *value, "not a list of key=value,key=value with percent-encoded values");
+    return parsed;
+  }
+  void ignored(char const* name, std::string_view value, char const* why) const {
+    report_(std::string{name} + "=\"" + std::string{value} + "\" is ignored: " + why);
+  }
+
+  static std::optional<pair_list> parse_pairs(std::string_view list) {
+    pair_list parsed;
+    while (!list.empty()) {
+      std::size_t const comma = list.find(',');
+      std::string_view const member = trimmed(list.substr(0, comma));
+      list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
+      if (member.empty()) continue;
+      std::size_t const equals = member.find('=');
+      if (equals == std::string_view::npos) return std::nullopt;
+      auto key = percent_decoded(trimmed(member.substr(0, equals)));
+      auto value = percent_decoded(trimmed(member.substr(equals + 1)));
+      if (!key || key->empty() || !value) return std::nullopt;
+      parsed.emplace_back(std::move(*key), std::move(*value));
+    }
+    return parsed;
+  }
+  static std::string lower(std::string text) {
+    for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return text;
+  }
+
+ private:
+  static std::string_view trimmed(std::string_view text) noexcept {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+    return text;
+  }
+  static std::optional<std::string> percent_decoded(std::string_view text) {
+    std::string decoded;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      if (text[at] != '%') {
+        decoded += text[at];
+        continue;
+      }
+      unsigned byte = 0;
+      if (text.size() - at < 3) return std::nullopt;
+      auto const [end, error] = std::from_chars(text.data() + at + 1, text.data() + at + 3, byte, 16);
+      if (error != std::errc{} || end != text.data() + at + 3) return std::nullopt;
+      decoded += static_cast<char>(byte);
+      at += 2;
+    }
+    if (!is_utf8(decoded)) return std::nullopt;
+    return decoded;
+  }
+
+  message_handler report_;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/wire.hpp ---------------------------------------------------------------------------------------------------------
+
+// Protobuf wire primitives. Writing goes back to front: a message's bytes are there before its length is asked for, so nothing is sized
+// twice, nothing is moved, and every length is minimal. Reading trusts nothing: it is for what a remote party sent, too. Any thread.
+
+namespace nanospan::inline v0::detail {
+
+enum class wire_type : std::uint32_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
+
+// Grows towards the front. Each call writes before what was written so far; require() makes room, the others trust it.
+class reverse_writer {
+ public:
+  static constexpr std::size_t max_varint_bytes = 10;
+
+  std::size_t size() const noexcept { return static_cast<std::size_t>(end_ - at_); }
+  std::string_view view() const noexcept { return {reinterpret_cast<char const*>(at_), size()}; }
+  void clear() noexcept { at_ = end_; }
+
+  // Room for `bytes` more. Throws std::bad_alloc, having changed nothing.
+  void require(std::size_t bytes) {
+    if (static_cast<std::size_t>(at_ - memory_.get()) < bytes) [[unlikely]]
+      grow(bytes);
+  }
+
+  void raw(void const* bytes, std::size_t count) noexcept {
+    at_ -= count;
+    if (count != 0) std::memcpy(at_, bytes, count);
+  }
+  void raw(std::string_view bytes) noexcept { raw(bytes.data(), bytes.size()); }
+  void varint(std::uint64_t value) noexcept {
+    if (value < 0x80) [[likely]] {
+      *--at_ = static_cast<std::byte>(value);
+      return;
+    }
+    std::size_t const length = varint_size(value);
+    at_ -= length;
+    std::byte* to = at_;
+    for (; value >= 0x80; value >>= 7) *to++ = static_cast<std::byte>(value | 0x80);
+    *to = static_cast<std::byte>(value);
+  }
+  void tag(std::uint32_t field, wire_type type) noexcept { varint(field << 3 | static_cast<std::uint32_t>(type)); }
+
+  void varint_field(std::uint32_t field, std::uint64_t value) noexcept {
+    varint(value);
+    tag(field, wire_type::varint);
+  }
+  void fixed64_field(std::uint32_t field, std::uint64_t value) noexcept {
+    raw_little_endian(value);
+    tag(field, wire_type::fixed64);
+  }
+  void fixed32_field(std::uint32_t field, std::uint32_t value) noexcept {
+    raw_little_endian(value);
+    tag(field, wire_type::fixed32);
+  }
+  void bytes_field(std::uint32_t field, std::string_view value) noexcept {
+    raw(value);
+    end_message(field, size() - value.size());
+  }
+  // Makes what was written since size() was `since` into the message of a field.
+  void end_message(std::uint32_t field, std::size_t since) noexcept {
+    varint(size() - since);
+    tag(field, wire_type::bytes);
+  }
+
+  static constexpr std::size_t varint_size(std::uint64_t value) noexcept {
+    return (static_cast<std::size_t>(64 - std::countl_zero(value | 1)) + 6) / 7;
+  }
+
+ private:
+  template <typename Integer>
+  void raw_little_endian(Integer value) noexcept {
+    if constexpr (std::endian::native == std::endian::big) {
+      std::byte bytes[sizeof value];
+      for (auto& byte : bytes) {
+        byte = static_cast<std::byte>(value & 0xff);
+        value >>= 8;
+      }
+      raw(bytes, sizeof bytes);
+    } else {
+      raw(&value, sizeof value);
+    }
+  }
+  NANOSPAN_DETAIL_COLD void grow(std::size_t bytes) {
+    std::size_t const used = size();
+    std::size_t capacity = static_cast<std::size_t>(end_ - memory_.get());
+    do capacity = capacity < 4096 ? 4096 : capacity * 2;
+    while (capacity - used < bytes);
+    std::unique_ptr<std::byte[]> larger{new std::byte[capacity]};  // uninitialised
+    std::byte* const end = larger.get() + capacity;
+    if (used != 0) std::memcpy(end - used, at_, used);
+    memory_ = std::move(larger);
+    end_ = end;
+    at_ = end - used;
+  }
+
+  std::unique_ptr<std::byte[]> memory_;
+  std::byte* end_ = nullptr;
+  std::byte* at_ = nullptr;  // the first byte written
+};
+
+// One field after another of a message: `while (reader.next()) if (reader.is(2, wire_type::bytes)) use(reader.bytes());`.
+// Ends early at the first byte that is not protobuf; keeps no copy of the bytes.
+class wire_reader {
+ public:
+  explicit wire_reader(std::string_view message) noexcept : rest_{message} {}
+
+  bool next() noexcept {
+    if (rest_.empty()) return false;
+    std::uint64_t const tag = varint();
+    type_ = static_cast<wire_type>(tag & 7);
+    field_ = tag >> 3;
+    switch (type_) {
+      case wire_type::varint: number_ = varint(); break;
+      case wire_type::fixed64: number_ = little_endian(8); break;
+      case wire_type::fixed32: number_ = little_endian(4); break;
+      case wire_type::bytes: bytes_ = take(varint()); break;
+      default: well_formed_ = false;  // groups are not in proto3
+    }
+    if (field_ == 0) well_formed_ = false;
+    if (!well_formed_) rest_ = {};
+    return well_formed_;
+  }
+  // A field of another type than the schema's is as good as unknown.
+  bool is(std::uint32_t field, wire_type type) const noexcept { return field_ == field && type_ == type; }
+  std::uint64_t number() const noexcept { return number_; }
+  std::string_view bytes() const noexcept { return bytes_; }
+  // After the last field: whether all of it was read.
+  bool well_formed() const noexcept { return well_formed_; }
+
+ private:
+  std::uint64_t varint() noexcept {
+    std::uint64_t value = 0;
+    for (unsigned shift = 0; shift < 70 && !rest_.empty(); shift += 7) {
+      auto const byte = static_cast<std::uint8_t>(rest_.front());
+      rest_.remove_prefix(1);
+      if (shift < 64) value |= std::uint64_t{byte & 0x7fu} << shift;
+      if (byte < 0x80) return value;
+    }
+    well_formed_ = false;
+    return 0;
+  }
+  std::string_view take(std::uint64_t count) noexcept {
+    if (count > rest_.size()) {
+      well_formed_ = false;
+      return {};
+    }
+    std::string_view const taken = rest_.substr(0, static_cast<std::size_t>(count));
+    rest_.remove_prefix(taken.size());
+    return taken;
+  }
+  std::uint64_t little_endian(std::size_t count) noexcept {
+    std::uint64_t value = 0;
+    std::string_view const taken = take(count);
+    for (std::size_t at = taken.size(); at-- != 0;) value = value << 8 | static_cast<std::uint8_t>(taken[at]);
+    return value;
+  }
+
+  std::string_view rest_;
+  std::uint64_t field_ = 0;
+  std::uint64_t number_ = 0;
+  std::string_view bytes_;
+  wire_type type_ = wire_type::varint;
+  bool well_formed_ = true;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/resource.hpp -----------------------------------------------------------------------------------------------------
+
+// What all spans of a process have in common (OpenTelemetry, "Resource SDK"): the service, this library, the process, the host; then
+// OTEL_RESOURCE_ATTRIBUTES, then the options, each over the one before. Read once, by the thread that constructs the provider.
+
+namespace nanospan::inline v0::detail {
+
+class resource {
+ public:
+  static resource detect(options const& with, environment const& env) {
+    resource made;
+    made.set("service.name", "unknown_service" + executable_suffix());
+    made.set("telemetry.sdk.name", std::string{"nanospan"});
+    made.set("telemetry.sdk.language", std::string{"cpp"});
+    made.set("telemetry.sdk.version", std::string{NANOSPAN_VERSION});
+    made.set("process.pid", std::int64_t{::getpid()});
+    char host[256] = "";
+    if (::gethostname(host, sizeof host - 1) == 0 && host[0] != '\0') made.set("host.name", std::string{host});
+    if (auto const given = env.pairs("OTEL_RESOURCE_ATTRIBUTES"))
+      for (auto const& [key, value] : *given) made.set(key, value);
+    if (auto name = environment::text("OTEL_SERVICE_NAME")) made.set("service.name", std::move(*name));
+    for (auto const& [key, value] : with.resource_attributes) made.set(key, value);
+    if (!with.service_name.empty()) made.set("service.name", with.service_name);
+    return made;
+  }
+
+  attribute_list const& attributes() const noexcept { return attributes_; }
+
+  // The fields of an encoded Resource message.
+  std::string encoded() const {
+    reverse_writer out;
+    for (auto at = attributes_.rbegin(); at != attributes_.rend(); ++at) {
+      auto const& [key, value] = *at;
+      std::string const* const text = std::get_if<std::string>(&value);
+      std::string const repaired = text != nullptr ? repaired_utf8(*text) : std::string{};
+      std::string const repaired_key = repaired_utf8(key);
+      out.require(repaired.size() + repaired_key.size() + 64);
+      std::size_t const since = out.size();
+      if (text != nullptr) out.bytes_field(1, repaired);
+      else out.varint_field(3, static_cast<std::uint64_t>(std::get<std::int64_t>(value)));
+      out.end_message(2, since);
+      out.bytes_field(1, repaired_key);
+      out.end_message(1, since);
+    }
+    return std::string{out.view()};
+  }
+
+ private:
+  void set(std::string_view key, attribute_value value) {
+    for (auto& [known, old] : attributes_) {
+      if (known == key) {
+        old = std::move(value);
+        return;
+      }
+    }
+    attributes_.emplace_back(key, std::move(value));
+  }
+  static std::string executable_suffix() {
+    char path[4096];
+    auto const length = ::readlink("/proc/self/exe", path, sizeof path);
+    if (length <= 0) return {};
+    std::string_view const whole{path, static_cast<std::size_t>(length)};
+    return ":" + std::string{whole.substr(whole.rfind('/') + 1)};
+  }
+
+  attribute_list attributes_;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/otlp.hpp ---------------------------------------------------------------------------------------------------------
+
+// Records to OTLP: each span straight from its record to wire bytes, back to front, no message objects. Here attributes are made unique
+// (the last one wins) and OpenTelemetry's limits are applied. Field numbers: opentelemetry/proto/trace/v1/trace.proto.
+
+#include <charconv>
+
+namespace nanospan::inline v0::detail {
+
+// OpenTelemetry's default limits on counts ("Span Limits"): what comes after is dropped and counted.
+inline constexpr std::size_t max_attributes = 128;
+inline constexpr std::size_t max_events = 128;
+
+inline constexpr std::uint32_t flag_remote_known = 0x100;  // OTLP SpanFlags: bit 9 says something
+inline constexpr std::uint32_t flag_parent_remote = 0x200;
+
+// An entry where it lies in a record.
+struct entry_view {
+  entry_head head;
+  std::byte const* payload;
+
+  std::string_view key() const noexcept {
+    return {head.key_is_copied ? reinterpret_cast<char const*>(payload) : head.key, head.key_size};
+  }
+  std::byte const* value() const noexcept { return payload + (head.key_is_copied ? padded(head.key_size) : 0); }
+  std::uint32_t value_size() const noexcept { return head.size - (head.key_is_copied ? padded(head.key_size) : 0); }
+  std::string_view text() const noexcept { return {reinterpret_cast<char const*>(value()), value_size()}; }
+  std::uint64_t word() const noexcept {
+    std::uint64_t bits;
+    std::memcpy(&bits, value(), sizeof bits);
+    return bits;
+  }
+};
+
+// Calls `visit(entry_view)` for each entry in `bytes`; stops at one that does not fit, which only a data race can have written.
+template <typename Visit>
+void for_each_entry(std::byte const* entries, std::size_t bytes, Visit&& visit) {
+  while (bytes >= sizeof(entry_head)) {
+    entry_view entry{};
+    std::memcpy(&entry.head, entries, sizeof entry.head);
+    std::size_t const size = sizeof entry.head + ((std::size_t{entry.head.size} + 7) & ~std::size_t{7});
+    std::size_t const least = entry.head.key_is_copied ? padded(entry.head.key_size) : 0;
+    if (size > bytes || entry.head.size < least) return;
+    entry.payload = entries + sizeof entry.head;
+    visit(static_cast<entry_view const&>(entry));
+    entries += size;
+    bytes -= size;
+  }
+}
+
+// Attributes as they will be exported: unique by key, at most max_attributes.
+class attribute_set {
+ public:
+  void clear() noexcept {
+    count_ = 0;
+    dropped_ = 0;
+    bytes_ = 0;
+  }
+  void add(entry_view const& one) noexcept {
+    // The least each takes on the wire is known; the most follows from it: tags, lengths, a number's ten or twenty bytes.
+    for (std::size_t at = 0; at < count_; ++at) {
+      if (same_key(entries_[at], one)) {
+        entries_[at] = one;
+        bytes_ += bound(one);
+        return;
+      }
+    }
+    if (count_ == max_attributes) {
+      ++dropped_;
+      return;
+    }
+    entries_[count_++] = one;
+    bytes_ += bound(one);
+  }
+  std::uint64_t dropped() const noexcept { return dropped_; }
+  std::size_t bound() const noexcept { return bytes_; }
+
+  void write(reverse_writer& to, std::uint32_t field) const {
+    for (std::size_t at = count_; at-- != 0;) {
+      std::size_t const since = to.size();
+      write_value(to, entries_[at]);
+      to.end_message(2, since);  // KeyValue.value
+      write_text(to, 1, entries_[at].key());
+      to.end_message(field, since);
+    }
+  }
+
+  // A string field; ill-formed UTF-8 is repaired on the way.
+  static void write_text(reverse_writer& to, std::uint32_t field, std::string_view text) {
+    if (is_utf8(text)) [[likely]]
+      return to.bytes_field(field, text);
+    std::string const repaired = repaired_utf8(text);
+    to.bytes_field(field, repaired);
+  }
+  // Room that write_text may need.
+  static std::size_t text_bound(std::size_t bytes) noexcept { return 3 * bytes + 2 * reverse_writer::max_varint_bytes; }
+
+ private:
+  static bool same_key(entry_view const& a, entry_view const& b) noexcept {
+    if (a.head.key_size != b.head.key_size) return false;
+    return (!a.head.key_is_copied && a.head.key == b.head.key && !b.head.key_is_copied) || a.key() == b.key();
+  }
+  static std::size_t bound(entry_view const& one) noexcept {
+    return text_bound(one.head.key_size) + text_bound(one.head.type == entry_type::string ? one.value_size() : 24) + 16;
+  }
+  static void write_value(reverse_writer& to, entry_view const& one) {
+    switch (one.head.type) {  // the fields of AnyValue
+      case entry_type::boolean: return to.varint_field(2, one.word());
+      case entry_type::signed_integer: return to.varint_field(3, one.word());
+      case entry_type::floating: return to.fixed64_field(4, one.word());
+      case entry_type::string: return write_text(to, 1, one.text());
+      case entry_type::unsigned_integer:
+        if (one.word() <= 0x7fff'ffff'ffff'ffffu) return to.varint_field(3, one.word());
+        return write_decimal(to, one.word());
+      default: return;
+    }
+  }
+  static void write_decimal(reverse_writer& to, std::uint64_t value) {
+    char digits[20];
+    auto const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+    to.bytes_field(1, {digits, static_cast<std::size_t>(end - digits)});
+  }
+
+  entry_view entries_[max_attributes];
+  std::size_t count_ = 0;
+  std::uint64_t dropped_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+// One span after another into one ExportTraceServiceRequest, for one resource and one scope.
+class otlp_encoder {
+ public:
+  // `resource`: the fields of an encoded Resource message. The scope is the library's own until tracers have names.
+  explicit otlp_encoder(std::string resource) : resource_{std::move(resource)} {
+    reverse_writer scope;
+    scope.require(256);
+    scope.bytes_field(2, NANOSPAN_VERSION);
+    scope.bytes_field(1, "nanospan");
+    scope_ = scope.view();
+  }
+
+  std::size_t span_count() const noexcept { return spans_; }
+  std::size_t bytes() const noexcept { return out_.size(); }
+
+  // Appends a record's span. Throws std::bad_alloc, the batch unchanged.
+  void add(std::byte const* record, clock_converter const& clock) {
+    record_header header;
+    std::memcpy(&header, record, sizeof header);
+    std::byte const* entries = record + sizeof header;
+    std::size_t entry_bytes = header.meta.size - sizeof header;
+    if (heap_payload const heap = heap_of(record); heap.block != nullptr) {
+      entries = heap.block;
+      entry_bytes = heap.used;
+    }
+    collect(header, entries, entry_bytes);
+    out_.require(256 + attribute_set::text_bound(name_.size()) + attribute_set::text_bound(status_.size()) + tracestate_.size() +
+                 attributes_.bound() + event_bound_);
+    bool const monotonic = (header.meta.flags & monotonic_ticks) != 0;
+    std::uint64_t const start = clock.to_unix(header.start_ticks, monotonic);
+    std::uint64_t const end = std::max(start, clock.to_unix(header.end_ticks, monotonic));
+
+    std::size_t const since = out_.size();
+    bool const remote = (header.meta.flags & parent_is_remote) != 0;
+    out_.fixed32_field(16, header.meta.trace_flags | flag_remote_known | (remote ? flag_parent_remote : 0));
+    if (has_status_) {
+      std::size_t const status = out_.size();
+      out_.varint_field(3, static_cast<std::uint64_t>(status_code::error));
+      if (!status_.empty()) attribute_set::write_text(out_, 2, status_);
+      out_.end_message(15, status);
+    }
+    if (dropped_events_ != 0) out_.varint_field(12, dropped_events_);
+    for (std::size_t at = event_count_; at-- != 0;) write_event(events_[at], clock, monotonic, start, end);
+    if (std::uint64_t const dropped = attributes_.dropped() + dropped_) out_.varint_field(10, dropped);
+    attributes_.write(out_, 9);
+    out_.fixed64_field(8, end);
+    out_.fixed64_field(7, start);
+    out_.varint_field(6, static_cast<std::uint64_t>(header.meta.kind));
+    attribute_set::write_text(out_, 5, name_);
+    if (header.parent.valid()) write_id(4, header.parent);
+    if (!tracestate_.empty()) attribute_set::write_text(out_, 3, tracestate_);
+    write_id(2, header.span);
+    write_id(1, header.trace);
+    out_.end_message(2, since);  // ScopeSpans.spans
+    ++spans_;
+  }
+
+  // The spans so far as a request; empty afterwards.
+  batch cut() {
+    out_.require(scope_.size() + resource_.size() + 64);
+    out_.bytes_field(1, scope_);     // ScopeSpans.scope
+    out_.end_message(2, 0);          // ResourceSpans.scope_spans
+    out_.bytes_field(1, resource_);  // ResourceSpans.resource
+    out_.end_message(1, 0);          // ExportTraceServiceRequest.resource_spans
+    batch done{std::string{out_.view()}, spans_};
+    out_.clear();
+    spans_ = 0;
+    return done;
+  }
+
+  // The heap block that a record owns, for whoever is done with the record; {null, 0} for most.
+  static heap_payload heap_of(std::byte const* record) noexcept {
+    record_header header;
+    std::memcpy(&header, record, sizeof header);
+    if (header.meta.size != sizeof header + sizeof(entry_head) + sizeof(heap_payload)) return {};
+    entry_head head;
+    std::memcpy(&head, record + sizeof header, sizeof head);
+    heap_payload heap{};
+    if (head.type == entry_type::heap_block) std::memcpy(&heap, record + sizeof header + sizeof head, sizeof heap);
+    return heap;
+  }
+
+ private:
+  void collect(record_header const& header, std::byte const* entries, std::size_t entry_bytes) {
+    attributes_.clear();
+    event_count_ = 0;
+    event_bound_ = 0;
+    dropped_ = 0;
+    dropped_events_ = 0;
+    has_status_ = false;
+    status_ = {};
+    tracestate_ = {};
+    name_ = header.from != nullptr ? std::string_view{header.from->name, header.from->name_size} : std::string_view{};
+    for_each_entry(entries, entry_bytes, [&](entry_view const& entry) {
+      switch (entry.head.type) {
+        case entry_type::event: return collect(entry);
+        case entry_type::status:
+          has_status_ = true;
+          status_ = entry.text().substr(1);
+          return;
+        case entry_type::name: name_ = entry.key(); return;
+        case entry_type::tracestate: tracestate_ = entry.text(); return;
+        case entry_type::dropped: dropped_ = entry.word(); return;
+        case entry_type::heap_block: return;
+        default: attributes_.add(entry);
+      }
+    });
+  }
+  void collect(entry_view const& event) {
+    if (event_count_ == max_events) {
+      ++dropped_events_;
+      return;
+    }
+    events_[event_count_++] = event;
+    event_bound_ += 96 + attribute_set::text_bound(event.head.key_size);
+    for_each_entry(event.value() + sizeof(event_payload), event.value_size() - sizeof(event_payload), [&](entry_view const& one) {
+      event_bound_ += 96 + attribute_set::text_bound(one.head.key_size) + attribute_set::text_bound(one.head.size);
+    });
+  }
+  void write_event(entry_view const& event, clock_converter const& clock, bool monotonic, std::uint64_t start, std::uint64_t end) {
+    std::size_t const since = out_.size();
+    event_attributes_.clear();
+    for_each_entry(event.value() + sizeof(event_payload), event.value_size() - sizeof(event_payload),
+                   [&](entry_view const& one) { event_attributes_.add(one); });
+    if (event_attributes_.dropped() != 0) out_.varint_field(4, event_attributes_.dropped());
+    event_attributes_.write(out_, 3);
+    attribute_set::write_text(out_, 2, event.key());
+    out_.fixed64_field(1, std::clamp(clock.to_unix(event.word(), monotonic), start, end));
+    out_.end_message(11, since);
+  }
+  template <std::size_t Bytes>
+  void write_id(std::uint32_t field, id<Bytes> const& one) {
+    auto const bytes = one.bytes();
+    out_.bytes_field(field, {reinterpret_cast<char const*>(bytes.data()), bytes.size()});
+  }
+
+  std::string resource_;
+  std::string scope_;
+  reverse_writer out_;
+  std::size_t spans_ = 0;
+
+  // Of the span at hand.
+  attribute_set attributes_;
+  attribute_set event_attributes_;
+  entry_view events_[max_events];
+  std::size_t event_count_ = 0;
+  std::size_t event_bound_ = 0;
+  std::uint64_t dropped_ = 0;
+  std::uint64_t dropped_events_ = 0;
+  bool has_status_ = false;
+  std::string_view status_;
+  std::string_view name_;
+  std::string_view tracestate_;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/otlp_reader.hpp --------------------------------------------------------------------------------------------------
+
+// OTLP back to objects: batches for the exporters that look at spans, and a collector's answer. Unknown fields are passed over, and what is
+// no protobuf ends the reading: it never fails. Any thread.
+
+#include <algorithm>
+
+namespace nanospan::inline v0 {
+namespace detail {
+
+inline void read_value(std::string_view message, attribute_value& into) {
+  for (wire_reader any{message}; any.next();) {
+    if (any.is(1, wire_type::bytes)) into = std::string{any.bytes()};
+    else if (any.is(2, wire_type::varint)) into = any.number() != 0;
+    else if (any.is(3, wire_type::varint)) into = static_cast<std::int64_t>(any.number());
+    else if (any.is(4, wire_type::fixed64)) into = std::bit_cast<double>(any.number());
+  }
+}
+
+inline void read_attribute(std::string_view message, attribute_list& into) {
+  auto& [key, value] = into.emplace_back();
+  value = std::string{};
+  for (wire_reader pair{message}; pair.next();) {
+    if (pair.is(1, wire_type::bytes)) key = pair.bytes();
+    else if (pair.is(2, wire_type::bytes)) read_value(pair.bytes(), value);
+  }
+}
+
+// An id of another length than its own is invalid (OTLP, "Span.trace_id").
+template <std::size_t Bytes>
+id<Bytes> read_id(std::string_view text) noexcept {
+  std::array<std::uint8_t, Bytes> bytes{};
+  if (text.size() == Bytes) std::memcpy(bytes.data(), text.data(), Bytes);
+  return id<Bytes>{bytes};
+}
+
+inline event_data read_event(std::string_view message) {
+  event_data event;
+  for (wire_reader field{message}; field.next();) {
+    if (field.is(1, wire_type::fixed64)) event.time_unix_nano = field.number();
+    else if (field.is(2, wire_type::bytes)) event.name = field.bytes();
+    else if (field.is(3, wire_type::bytes)) read_attribute(field.bytes(), event.attributes);
+    else if (field.is(4, wire_type::varint)) event.dropped_attributes_count = static_cast<std::uint32_t>(field.number());
+  }
+  return event;
+}
+
+inline span_data read_span(std::string_view message) {
+  span_data span;
+  for (wire_reader field{message}; field.next();) {
+    if (field.is(1, wire_type::bytes)) span.trace_id = read_id<16>(field.bytes());
+    else if (field.is(2, wire_type::bytes)) span.span_id = read_id<8>(field.bytes());
+    else if (field.is(3, wire_type::bytes)) span.trace_state = field.bytes();
+    else if (field.is(4, wire_type::bytes)) span.parent_span_id = read_id<8>(field.bytes());
+    else if (field.is(5, wire_type::bytes)) span.name = field.bytes();
+    else if (field.is(6, wire_type::varint)) span.kind = static_cast<span_kind>(field.number());
+    else if (field.is(7, wire_type::fixed64)) span.start_time_unix_nano = field.number();
+    else if (field.is(8, wire_type::fixed64)) span.end_time_unix_nano = field.number();
+    else if (field.is(9, wire_type::bytes)) read_attribute(field.bytes(), span.attributes);
+    else if (field.is(10, wire_type::varint)) span.dropped_attributes_count = static_cast<std::uint32_t>(field.number());
+    else if (field.is(11, wire_type::bytes)) span.events.push_back(read_event(field.bytes()));
+    else if (field.is(12, wire_type::varint)) span.dropped_events_count = static_cast<std::uint32_t>(field.number());
+    else if (field.is(16, wire_type::fixed32)) span.flags = static_cast<std::uint32_t>(field.number());
+    else if (field.is(15, wire_type::bytes)) {
+      for (wire_reader status{field.bytes()}; status.next();) {
+        if (status.is(2, wire_type::bytes)) span.status_message = status.bytes();
+        else if (status.is(3, wire_type::varint)) span.status = static_cast<span_status>(status.number());
+      }
+    }
+  }
+  return span;
+}
+
+inline attribute_list read_resource(std::string_view resource_spans) {
+  attribute_list attributes;
+  for (wire_reader outer{resource_spans}; outer.next();) {
+    if (!outer.is(1, wire_type::bytes)) continue;
+    for (wire_reader resource{outer.bytes()}; resource.next();)
+      if (resource.is(1, wire_type::bytes)) read_attribute(resource.bytes(), attributes);
+  }
+  return attributes;
+}
+
+inline std::string service_name_of(attribute_list const& resource) {
+  auto const found = std::find_if(resource.begin(), resource.end(), [](auto const& pair) { return pair.first == "service.name"; });
+  std::string const* const name = found == resource.end() ? nullptr : std::get_if<std::string>(&found->second);
+  return name == nullptr ? std::string{} : *name;
+}
+
+inline void read_scope_spans(std::string_view message, std::string const& service_name, std::vector<span_data>& into) {
+  std::string scope_name;
+  for (wire_reader field{message}; field.next();) {
+    if (!field.is(1, wire_type::bytes)) continue;
+    for (wire_reader scope{field.bytes()}; scope.next();)
+      if (scope.is(1, wire_type::bytes)) scope_name = scope.bytes();
+  }
+  for (wire_reader field{message}; field.next();) {
+    if (!field.is(2, wire_type::bytes)) continue;
+    into.push_back(read_span(field.bytes()));
+    into.back().scope_name = scope_name;
+    into.back().service_name = service_name;
+  }
+}
+
+// What a collector says of a batch that it took (OTLP, "Partial Success"); empty for full success.
+struct partial_success {
+  std::uint64_t rejected_spans = 0;
+  std::string error_message;
+};
+inline partial_success read_partial_success(std::string_view response) {
+  partial_success partial;
+  for (wire_reader outer{response}; outer.next();) {
+    if (!outer.is(1, wire_type::bytes)) continue;
+    for (wire_reader inner{outer.bytes()}; inner.next();) {
+      // An int64: a negative count is nonsense and counts as none.
+      if (inner.is(1, wire_type::varint)) partial.rejected_spans = inner.number() >> 63 != 0 ? 0 : inner.number();
+      else if (inner.is(2, wire_type::bytes)) partial.error_message = inner.bytes();
+    }
+  }
+  return partial;
+}
+
+}  // namespace detail
+
+std::vector<span_data> batch::spans() const {
+  using detail::wire_reader, detail::wire_type;
+  std::vector<span_data> all;
+  all.reserve(span_count);
+  for (wire_reader request{otlp}; request.next();) {
+    if (!request.is(1, wire_type::bytes)) continue;
+    std::string const service_name = detail::service_name_of(detail::read_resource(request.bytes()));
+    for (wire_reader field{request.bytes()}; field.next();)
+      if (field.is(2, wire_type::bytes)) detail::read_scope_spans(field.bytes(), service_name, all);
+  }
+  return all;
+}
+
+attribute_list batch::resource() const {
+  for (detail::wire_reader request{otlp}; request.next();)
+    if (request.is(1, detail::wire_type::bytes)) return detail::read_resource(request.bytes());
+  return {};
+}
+
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/exporters/memory.hpp ---------------------------------------------------------------------------------------------
+
+// The exporter that keeps what it gets, for users' own tests.
+
+#include <mutex>
+
+namespace nanospan::inline v0 {
+
+struct memory_exporter::state {
+  std::mutex mutex;
+  std::vector<span_data> spans;
+  attribute_list resource;
+};
+
+memory_exporter::memory_exporter() : state_{std::make_shared<state>()} {}
+
+std::vector<span_data> memory_exporter::spans() const {
+  std::lock_guard const lock{state_->mutex};
+  return state_->spans;
+}
+attribute_list memory_exporter::resource() const {
+  std::lock_guard const lock{state_->mutex};
+  return state_->resource;
+}
+void memory_exporter::clear() {
+  std::lock_guard const lock{state_->mutex};
+  state_->spans.clear();
+}
+
+export_result memory_exporter::export_batch(batch const& spans, export_wait&) {
+  std::vector<span_data> read = spans.spans();
+  std::lock_guard const lock{state_->mutex};
+  state_->resource = spans.resource();
+  state_->spans.insert(state_->spans.end(), std::make_move_iterator(read.begin()), std::make_move_iterator(read.end()));
+  return {};
+}
+std::string memory_exporter::description() const { return "memory"; }
+
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/waterfall.hpp ----------------------------------------------------------------------------------------------------
+
+// One trace as text: a header line, then a line a span with its place in the tree, a bar from its start to its end, its duration, and what
+// went wrong. For the console exporter, and for whoever holds spans of a trace. Any thread.
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <set>
+
+namespace nanospan::inline v0 {
+namespace detail {
+
+// Text as a terminal may safely be given it: control characters, which could be commands to it, become spaces.
+// `columns` counts characters, not bytes; those of East Asia and emoji take two.
+struct shown_text {
+  std::string text;
+  std::size_t columns = 0;
+
+  // At most `limit` columns: what does not fit ends in an ellipsis.
+  static shown_text of(std::string_view from, std::size_t limit = ~std::size_t{0}) {
+    shown_text shown;
+    shown_text cut;  // the longest beginning that leaves room for the ellipsis
+    for (std::size_t at = 0; at < from.size();) {
+      auto const first = static_cast<std::uint8_t>(from[at]);
+      std::size_t const length = std::min(from.size() - at, first < 0x80 ? std::size_t{1} : first < 0xe0 ? std::size_t{2} : first < 0xf0 ? std::size_t{3} : std::size_t{4});
+      std::string_view character = from.substr(at, length);
+      at += length;
+      bool const control = first < 0x20 || first == 0x7f || (first == 0xc2 && length == 2 && static_cast<std::uint8_t>(character[1]) < 0xa0);
+      if (control) character = " ";
+      std::size_t const width = control ? 1 : width_of(character);
+      if (shown.columns + width > limit) {
+        cut.text += "…";
+        ++cut.columns;
+        return cut;
+      }
+      shown.text += character;
+      shown.columns += width;
+      if (shown.columns + 1 <= limit) cut = shown;
+    }
+    return shown;
+  }
+
+ private:
+  static std::size_t width_of(std::string_view utf8) noexcept {
+    auto const byte = [&](std::size_t at) { return at < utf8.size() ? static_cast<std::uint32_t>(static_cast<std::uint8_t>(utf8[at])) : 0u; };
+    std::uint32_t const point = utf8.size() == 1   ? byte(0)
+                                : utf8.size() == 2 ? (byte(0) & 0x1f) << 6 | (byte(1) & 0x3f)
+                                : utf8.size() == 3 ? (byte(0) & 0x0f) << 12 | (byte(1) & 0x3f) << 6 | (byte(2) & 0x3f)
+                                                   : (byte(0) & 0x07) << 18 | (byte(1) & 0x3f) << 12 | (byte(2) & 0x3f) << 6 | (byte(3) & 0x3f);
+    auto const in = [&](std::uint32_t low, std::uint32_t high) { return point >= low && point <= high; };
+    if (in(0x0300, 0x036f) || in(0x200b, 0x200f) || in(0x202a, 0x202e) || in(0x2066, 0x2069) || in(0xfe00, 0xfe0f)) return 0;
+    return in(0x1100, 0x115f) || in(0x2e80, 0xa4cf) || in(0xac00, 0xd7a3) || in(0xf900, 0xfaff) || in(0xff00, 0xff60) || in(0x1f300, 0x1faff) ||
+                   in(0x20000, 0x3fffd)
+               ? 2
+               : 1;
+  }
+};
+
+// Three digits and a unit: "152 ms", "1.23 s", "45 ns".
+inline std::string shown_duration(std::uint64_t nanoseconds) {
+  char const* const units[] = {"ns", "µs", "ms", "s"};
+  auto value = static_cast<double>(nanoseconds);
+  std::size_t unit = 0;
+  while (unit < 3 && value >= 999.5) {
+    value /= 1000;
+    ++unit;
+  }
+  char text[40];
+  std::snprintf(text, sizeof text, "%.*f %s", unit == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2, value, units[unit]);
+  return text;
+}
+
+class waterfall_picture {
+ public:
+  waterfall_picture(std::vector<span_data>&& spans, waterfall_style style) : spans_{std::move(spans)}, style_{style} {
+    style_.columns = std::max<std::size_t>(style_.columns, 40);
+    std::sort(spans_.begin(), spans_.end(), [](span_data const& a, span_data const& b) {
+      return a.start_time_unix_nano != b.start_time_unix_nano ? a.start_time_unix_nano < b.start_time_unix_nano : a.end_time_unix_nano > b.end_time_unix_nano;
+    });
+    start_ = spans_.front().start_time_unix_nano;
+    end_ = start_ + 1;
+    for (span_data const& span : spans_) {
+      end_ = std::max(end_, span.end_time_unix_nano);
+      services_.insert(span.service_name);
+    }
+    plant();
+  }
+
+  std::string draw() const {
+    std::string picture = title();
+    std::size_t names = 0;
+    for (line const& one : lines_) names = std::max(names, one.tree_columns + shown_text::of(label(spans_[one.span])).columns);
+    names = std::min(names, style_.columns * 2 / 5);
+    // Two spaces between the columns; a duration takes seven.
+    std::size_t const bar = std::clamp<std::size_t>(style_.columns - names - 11, 10, 60);
+    for (line const& one : lines_) {
+      span_data const& span = spans_[one.span];
+      bool const bad = span.status == span_status::error;
+      std::size_t const room = names > one.tree_columns + 4 ? names - one.tree_columns : 4;
+      shown_text const name = shown_text::of(label(span), room);
+      picture += in(dim, one.tree) + in(bad ? red : plain, name.text);
+      picture.append(names > one.tree_columns + name.columns ? names - one.tree_columns - name.columns : 0, ' ');
+      picture += "  " + bar_of(span, bar, bad ? red : cyan) + "  ";
+      std::string const duration = shown_duration(length_of(span));
+      std::size_t const columns = shown_text::of(duration).columns;
+      picture.append(columns < 7 ? 7 - columns : 0, ' ').append(duration);
+      if (bad) picture += in(red, "  ✗ " + shown_text::of(span.status_message, 120).text);
+      picture += '\n';
+    }
+    return picture;
+  }
+
+ private:
+  struct line {
+    std::size_t span;
+    std::string tree;
+    std::size_t tree_columns;
+  };
+  static constexpr char const* plain = "";
+  static constexpr char const* dim = "2";
+  static constexpr char const* red = "31";
+  static constexpr char const* cyan = "36";
+  static constexpr char const* bold = "1";
+
+  std::string in(std::string_view colour, std::string const& text) const {
+    if (!style_.colour || colour.empty() || text.empty()) return text;
+    return "\x1b[" + std::string{colour} + "m" + text + "\x1b[0m";
+  }
+  static std::uint64_t length_of(span_data const& span) noexcept {
+    return span.end_time_unix_nano > span.start_time_unix_nano ? span.end_time_unix_nano - span.start_time_unix_nano : 0;
+  }
+
+  // The order of the lines: depth first, siblings by their start. Whose parent is not here stands at the left.
+  void plant() {
+    std::map<std::array<std::uint8_t, 8>, std::vector<std::size_t>> children;
+    std::map<std::array<std::uint8_t, 8>, std::size_t> place;
+    for (std::size_t at = 0; at < spans_.size(); ++at) place.emplace(spans_[at].span_id.bytes(), at);
+    std::vector<std::size_t> roots;
+    for (std::size_t at = 0; at < spans_.size(); ++at) {
+      auto const parent = place.find(spans_[at].parent_span_id.bytes());
+      if (!spans_[at].parent_span_id.valid() || parent == place.end() || parent->second == at) roots.push_back(at);
+      else children[spans_[at].parent_span_id.bytes()].push_back(at);
+    }
+    std::vector<bool> drawn(spans_.size());
+    for (std::size_t const root : roots) grow(root, "", "", children, drawn);
+    for (std::size_t at = 0; at < spans_.size(); ++at) {  // a circle of parents, or an id twice: nothing is left out
+      if (!drawn[at]) grow(at, "", "", children, drawn);
+    }
+  }
+  // By a stack of its own: a trace may be a hundred thousand spans deep. The tree's lines are drawn for as many levels as a person can follow.
+  template <typename Children>
+  void grow(std::size_t root, std::string const& first, std::string const& first_below, Children const& children, std::vector<bool>& drawn) {
+    struct waiting {
+      std::size_t span;
+      std::string tree, below;
+      std::size_t depth;
+    };
+    std::vector<waiting> stack{{root, first, first_below, 0}};
+    while (!stack.empty()) {
+      waiting const now = std::move(stack.back());
+      stack.pop_back();
+      if (drawn[now.span]) continue;
+      drawn[now.span] = true;
+      lines_.push_back({now.span, now.tree, std::min(now.depth, deepest) * 3});
+      auto const found = children.find(spans_[now.span].span_id.bytes());
+      if (found == children.end()) continue;
+      for (std::size_t at = found->second.size(); at-- != 0;) {
+        bool const last = at + 1 == found->second.size();
+        bool const deeper = now.depth < deepest;
+        stack.push_back({found->second[at], deeper ? now.below + (last ? "└─ " : "├─ ") : now.tree,
+                         deeper ? now.below + (last ? "   " : "│  ") : now.below, now.depth + 1});
+      }
+    }
+  }
+
+  std::string title() const {
+    auto const counted = [](std::size_t count, char const* what) { return "  " + std::to_string(count) + " " + what + (count == 1 ? "" : "s"); };
+    auto const errors = static_cast<std::size_t>(
+        std::count_if(spans_.begin(), spans_.end(), [](span_data const& span) { return span.status == span_status::error; }));
+    std::string text = in(bold, "trace " + std::string{spans_.front().trace_id.hex().view()});
+    if (services_.size() > 1) text += counted(services_.size(), "service");
+    else if (!services_.begin()->empty()) text += "  " + shown_text::of(*services_.begin(), 40).text;
+    text += counted(spans_.size(), "span") + "  " + shown_duration(end_ - start_);
+    if (errors != 0) text += in(red, counted(errors, "error"));
+    return text + "\n";
+  }
+  // The service too, where there are several.
+  std::string label(span_data const& span) const {
+    return services_.size() > 1 ? span.service_name + ": " + span.name : span.name;
+  }
+  std::string bar_of(span_data const& span, std::size_t columns, char const* colour) const {
+    double const scale = static_cast<double>(columns) / static_cast<double>(end_ - start_);
+    auto const column = [&](std::uint64_t time) { return static_cast<double>(time - start_) * scale; };
+    double const from = column(span.start_time_unix_nano);
+    double const until = column(std::max(span.end_time_unix_nano, span.start_time_unix_nano));
+    std::size_t const first = std::min(static_cast<std::size_t>(from), columns - 1);
+    std::size_t const last = std::clamp(static_cast<std::size_t>(until + 0.5), first + 1, columns);
+    std::string blocks;
+    if (until - from < 0.5) blocks = "▏";
+    else for (std::size_t at = first; at < last; ++at) blocks += "█";
+    std::size_t const drawn = until - from < 0.5 ? 1 : last - first;
+    return std::string(first, ' ') + in(colour, blocks) + std::string(columns - first - drawn, ' ');
+  }
+
+  static constexpr std::size_t deepest = 12;
+
+  std::vector<span_data> spans_;
+  waterfall_style style_;
+  std::vector<line> lines_;
+  std::uint64_t start_ = 0;  // of all of it; the end is later
+  std::uint64_t end_ = 0;
+  std::set<std::string> services_;
+};
+
+}  // namespace detail
+
+std::string waterfall(std::vector<span_data> spans, waterfall_style style) {
+  if (spans.empty()) return {};
+  return detail::waterfall_picture{std::move(spans), style}.draw();
+}
+
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/exporters/console.hpp --------------------------------------------------------------------------------------------
+
+// The exporter that draws traces on a terminal (or into a file or pipe): collects spans until the root of their trace in this process
+// has arrived, then writes its waterfall. Never waits longer than the rings can: each write is of what a pipe takes at once.
+
+#include <cerrno>
+#include <list>
+
+#include <climits>
+#include <sys/ioctl.h>
+
+namespace nanospan::inline v0 {
+
+struct console_exporter::state {
+  struct trace {
+    nanospan::trace_id id;
+    std::vector<span_data> spans;
+    bool root_arrived = false;
+  };
+  int descriptor;
+  waterfall_style style;
+  std::list<trace> traces;   // by their first span's arrival
+  std::size_t waiting = 0;  // spans in them
+
+  static constexpr std::size_t most_waiting = 100'000;  // spans; beyond it the oldest trace is drawn as it is
+
+  trace& of(nanospan::trace_id id) {
+    auto const found = std::find_if(traces.rbegin(), traces.rend(), [&](trace const& one) { return one.id == id; });
+    if (found != traces.rend()) return *found;
+    return traces.emplace_back(trace{id, {}, false});
+  }
+  std::string draw(std::list<trace>::iterator which) {
+    waiting -= which->spans.size();
+    std::string picture = waterfall(std::move(which->spans), style) + "\n";
+    traces.erase(which);
+    return picture;
+  }
+  // False where the other side does not read.
+  bool write(std::string_view text, export_wait& wait) const {
+    while (!text.empty()) {
+      std::uint64_t const deadline = detail::monotonic_nanoseconds() + 2'000'000'000;
+      if (wait.wait(descriptor, true, deadline) != export_wait::outcome::ready) return false;
+      auto const written = ::write(descriptor, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
+      if (written < 0 && errno != EINTR && errno != EAGAIN) return false;
+      if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return true;
+  }
+};
+
+console_exporter::console_exporter(int descriptor) : state_{std::make_shared<state>(state{descriptor, {}, {}, 0})} {
+  winsize size{};
+  if (::isatty(descriptor) == 0) return;
+  char const* const no_colour = std::getenv("NO_COLOR");
+  state_->style.colour = no_colour == nullptr || *no_colour == '\0';
+  if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) state_->style.columns = size.ws_col;
+}
+
+export_result console_exporter::export_batch(batch const& spans, export_wait& wait) {
+  state& self = *state_;
+  for (span_data& span : spans.spans()) {
+    auto& trace = self.of(span.trace_id);
+    trace.root_arrived |= !span.parent_span_id.valid() || (span.flags & 0x200) != 0;
+    trace.spans.push_back(std::move(span));
+    ++self.waiting;
+  }
+  std::string pictures;
+  for (auto at = self.traces.begin(); at != self.traces.end();) {
+    auto const next = std::next(at);
+    if (at->root_arrived || self.waiting > state::most_waiting) pictures += self.draw(at);
+    at = next;
+  }
+  if (self.write(pictures, wait)) return {};
+  return {export_result::outcome::failure, 0, {}, "nobody reads what is drawn"};
+}
+
+void console_exporter::shutdown(export_wait& wait) {
+  state& self = *state_;
+  std::string pictures;
+  while (!self.traces.empty()) pictures += self.draw(self.traces.begin());
+  self.write(pictures, wait);
+}
+
+std::string console_exporter::description() const { return "the console"; }
+
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/detail/socket_stream.hpp -----------------------------------------------------------------------------------------
+
+// A TCP connection for Beast's synchronous algorithms whose every step waits through export_wait: bounded by one deadline, draining the
+// rings meanwhile, and woken when the provider stops. Background thread.
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <cerrno>
+#include <optional>
+#include <thread>
+
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+namespace nanospan::inline v0::detail {
+
+// getaddrinfo blocks without a bound: it runs on a thread of its own, which shares what it writes and outlives nothing that it uses.
+class resolution {
+ public:
+  static std::shared_ptr<resolution> start(std::string const& host, std::uint16_t port) {
+    auto self = std::make_shared<resolution>();
+    addrinfo numeric{};
+    numeric.ai_socktype = SOCK_STREAM;
+    numeric.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+    std::string const service = std::to_string(port);
+    if (::getaddrinfo(host.c_str(), service.c_str(), &numeric, &self->found_) == 0) {
+      self->finished_.store(true, std::memory_order_relaxed);  // Relaxed: no other thread yet.
+      return self;
+    }
+    if (!make_pipe(self->reader_, self->writer_)) return nullptr;
+    std::thread{[self, host, service] {
+      addrinfo hints{};
+      hints.ai_socktype = SOCK_STREAM;
+      hints.ai_flags = AI_NUMERICSERV;
+      self->error_ = ::getaddrinfo(host.c_str(), service.c_str(), &hints, &self->found_);
+      self->finished_.store(true, std::memory_order_release);  // Release: pairs with the acquire in finished().
+      [[maybe_unused]] auto const written = ::write(self->writer_.get(), "", 1);
+    }}.detach();
+    return self;
+  }
+  ~resolution() {
+    if (found_ != nullptr) ::freeaddrinfo(found_);
+  }
+  // Readable once finished; -1 where that is so from the start.
+  int descriptor_to_wait_for() const noexcept { return reader_.get(); }
+  bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
+  // Once finished.
+  addrinfo const* found() const noexcept { return found_; }
+  char const* error() const noexcept { return ::gai_strerror(error_); }
+
+ private:
+  descriptor reader_;
+  descriptor writer_;
+  addrinfo* found_ = nullptr;
+  int error_ = 0;
+  std::atomic<bool> finished_{false};
+};
+
+class socket_stream {
+ public:
+  using error_code = boost::system::error_code;
+
+  bool open() const noexcept { return socket_.open(); }
+  void close() noexcept { socket_ = descriptor{}; }
+  // For what follows: how to wait, and until when (monotonic nanoseconds).
+  void bind(export_wait& wait, std::uint64_t deadline) noexcept {
+    wait_ = &wait;
+    deadline_ = deadline;
+  }
+
+  // Tries each address in turn. Empty when connected, else why not.
+  std::string connect(std::string const& host, std::uint16_t port) {
+    auto const lookup = resolution::start(host, port);
+    if (lookup == nullptr) return "no descriptor for a name lookup";
+    while (!lookup->finished())
+      if (wait_->wait(lookup->descriptor_to_wait_for(), false, deadline_) != export_wait::outcome::ready && !lookup->finished())
+        return "looking up \"" + host + "\" took too long";
+    if (lookup->found() == nullptr) return "cannot look up \"" + host + "\": " + lookup->error();
+    std::string why = "no address";
+    for (addrinfo const* address = lookup->found(); address != nullptr; address = address->ai_next) {
+      why = connect(*address);
+      if (why.empty()) return why;
+    }
+    return why;
+  }
+
+  template <typename Buffers>
+  std::size_t read_some(Buffers const& buffers, error_code& error) {
+    return transfer(buffers, false, error, [&](msghdr& message) { return ::recvmsg(socket_.get(), &message, 0); });
+  }
+  template <typename Buffers>
+  std::size_t write_some(Buffers const& buffers, error_code& error) {
+    return transfer(buffers, true, error, [&](msghdr& message) { return ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL); });
+  }
+  template <typename Buffers>
+  std::size_t read_some(Buffers const& buffers) {
+    return or_throw([&](error_code& error) { return read_some(buffers, error); });
+  }
+  template <typename Buffers>
+  std::size_t write_some(Buffers const& buffers) {
+    return or_throw([&](error_code& error) { return write_some(buffers, error); });
+  }
+
+ private:
+  template <typename Call>
+  static std::size_t or_throw(Call&& call) {
+    error_code error;
+    std::size_t const count = call(error);
+    if (error) throw boost::system::system_error{error};
+    return count;
+  }
+
+  std::string connect(addrinfo const& address) {
+    socket_ = descriptor{::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, address.ai_protocol)};
+    if (!socket_.open()) return std::strerror(errno);
+    int const on = 1;
+    ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    int error = ::connect(socket_.get(), address.ai_addr, address.ai_addrlen) == 0 ? 0 : errno;
+    if (error == EINPROGRESS || error == EINTR) {
+      socklen_t size = sizeof error;
+      if (wait_->wait(socket_.get(), true, deadline_) != export_wait::outcome::ready) error = ETIMEDOUT;
+      else if (::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+    }
+    if (error == 0) return {};
+    close();
+    return std::strerror(error);
+  }
+
+  template <typename Buffers, typename Call>
+  std::size_t transfer(Buffers const& buffers, bool writing, error_code& error, Call&& call) {
+    iovec pieces[16];
+    std::size_t count = 0;
+    std::size_t total = 0;
+    for (auto at = boost::asio::buffer_sequence_begin(buffers); at != boost::asio::buffer_sequence_end(buffers) && count < 16; ++at) {
+      auto const piece = *at;
+      if (piece.size() == 0) continue;
+      pieces[count++] = {const_cast<void*>(static_cast<void const*>(piece.data())), piece.size()};
+      total += piece.size();
+    }
+    error = {};
+    if (total == 0) return 0;
+    msghdr message{};
+    message.msg_iov = pieces;
+    message.msg_iovlen = count;
+    for (;;) {
+      auto const moved = call(message);
+      if (moved > 0) return static_cast<std::size_t>(moved);
+      if (moved == 0) {
+        error = boost::asio::error::eof;
+        return 0;
+      }
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) {
+        error = {errno, boost::system::system_category()};
+        return 0;
+      }
+      if (auto const end = wait_->wait(socket_.get(), writing, deadline_); end != export_wait::outcome::ready) {
+        error = end == export_wait::outcome::stopped ? boost::asio::error::operation_aborted : boost::asio::error::timed_out;
+        return 0;
+      }
+    }
+  }
+
+  descriptor socket_;
+  export_wait* wait_ = nullptr;
+  std::uint64_t deadline_ = 0;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/exporters/otlp_http.hpp ------------------------------------------------------------------------------------------
+
+// OTLP over HTTP/1.1: one POST a batch on one kept-alive connection, by Beast's synchronous algorithms. One attempt a call; whether and
+// when there is another is the sender's business (OTLP specification, "OTLP/HTTP", "Failures", "Partial Success").
+
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/span_body.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include <charconv>
+#include <ctime>
+
+namespace nanospan::inline v0 {
+
+struct otlp_http_exporter::state {
+  otlp_http_options options;
+  detail::url url;
+  detail::socket_stream stream;
+};
+
+namespace detail {
+
+namespace http = boost::beast::http;
+
+// Seconds or an HTTP-date (RFC 9110, "Retry-After"); nothing where it is neither.
+inline std::optional<duration> retry_after(std::string_view text, std::int64_t now_unix_seconds) noexcept {
+  std::int64_t seconds = 0;
+  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    std::tm date{};
+    std::string const copy{text};
+    char const* const rest = ::strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date);
+    if (rest == nullptr || *rest != '\0') return std::nullopt;
+    seconds = ::timegm(&date) - now_unix_seconds;
+  }
+  return duration::of_milliseconds(std::clamp(seconds, std::int64_t{0}, std::int64_t{86'400}) * 1'000);
+}
+
+// What a body says for a person's eyes: its printable beginning.
+inline std::string excerpt(std::string_view body) {
+  std::string shown;
+  for (char const c : body.substr(0, 200)) shown += c >= ' ' && c < 0x7f ? c : ' ';
+  return shown;
+}
+
+using http_response = http::response<http::string_body>;
+
+inline export_result judge(http_response const& response) {
+  using outcome = export_result::outcome;
+  export_result result;
+  unsigned const status = response.result_int();
+  if (status >= 200 && status < 300) {
+    partial_success const partial = read_partial_success(response.body());
+    result.rejected_spans = partial.rejected_spans;
+    result.message = partial.error_message;
+    return result;
+  }
+  bool const again = status == 429 || status == 502 || status == 503 || status == 504;
+  result.what = again ? outcome::retry : outcome::failure;
+  result.message = "HTTP " + std::to_string(status) + " " + std::string{response.reason()};
+  if (!response.body().empty()) result.message += " (" + excerpt(response.body()) + ")";
+  auto const header = response[http::field::retry_after];
+  if (auto const delay = retry_after({header.data(), header.size()}, std::time(nullptr)); again && delay) result.retry_after = *delay;
+  return result;
+}
+
+}  // namespace detail
+
+otlp_http_exporter::otlp_http_exporter(otlp_http_options with) : state_{std::make_shared<state>()} {
+  auto parsed = detail::url::parse(with.url);
+  if (!parsed)
+    throw configuration_error{"endpoint \"" + with.url + "\" (from " + with.url_source + ") is not a URL like http://localhost:4318"};
+  if (parsed->scheme != "http")
+    throw configuration_error{"endpoint \"" + with.url + "\" (from " + with.url_source + "): https is not supported; use http, or a local collector or proxy"};
+  if (parsed->target.empty()) parsed->target = "/";
+  for (auto const& [name, value] : with.headers)
+    for (std::string const* part : {&name, &value})
+      for (char const c : *part)
+        if (c == '\r' || c == '\n' || c == '\0') throw configuration_error{"headers: \"" + name + "\" holds a line break"};
+  state_->options = std::move(with);
+  state_->url = std::move(*parsed);
+}
+otlp_http_exporter::~otlp_http_exporter() = default;
+
+void otlp_http_exporter::shutdown(export_wait&) { state_->stream.close(); }
+
+std::string otlp_http_exporter::description() const {
+  return "OTLP/HTTP at " + state_->options.url + " (" + state_->options.url_source + ")";
+}
+
+export_result otlp_http_exporter::export_batch(batch const& spans, export_wait& wait) {
+  namespace http = detail::http;
+  using outcome = export_result::outcome;
+  state& self = *state_;
+  std::int64_t const timeout = self.options.timeout.nanoseconds();
+  std::uint64_t const deadline = timeout == 0 ? ~std::uint64_t{0} : detail::monotonic_nanoseconds() + static_cast<std::uint64_t>(timeout);
+  self.stream.bind(wait, deadline);
+
+  http::request<http::span_body<char const>> request{http::verb::post, self.url.target, 11};
+  request.set(http::field::host, self.url.authority());
+  request.set(http::field::user_agent, "nanospan/" NANOSPAN_VERSION);
+  request.set(http::field::content_type, "application/x-protobuf");
+  for (auto const& [name, value] : self.options.headers) request.set(name, value);
+  request.body() = {spans.otlp.data(), spans.otlp.size()};
+  request.prepare_payload();
+
+  for (;;) {
+    bool const reused = self.stream.open();
+    if (!reused) {
+      if (std::string why = self.stream.connect(self.url.host, self.url.port); !why.empty()) return {outcome::unreachable, 0, {}, std::move(why)};
+    }
+    boost::system::error_code error;
+    http::write(self.stream, request, error);
+    bool const sent = !error;
+    boost::beast::flat_buffer buffer;
+    http::response_parser<http::string_body> parser;
+    parser.header_limit(64u << 10);
+    parser.body_limit(4u << 20);  // OTLP: a response over 4 MiB is an error that is not retried
+    if (sent) http::read(self.stream, buffer, parser, error);
+    if (!error) {
+      if (!parser.get().keep_alive()) self.stream.close();
+      return detail::judge(parser.get());
+    }
+    self.stream.close();
+    bool const answered = parser.got_some();
+    // A connection that the collector closed while it was idle: nobody has seen this request, and a new one is opened at once.
+    bool const timed_out = error == boost::asio::error::timed_out || error == boost::asio::error::operation_aborted;
+    if (reused && !answered && !timed_out) continue;
+    std::string why = timed_out ? std::string{sent ? "no answer in time" : "the request could not be sent in time"} : error.message();
+    if (error == http::error::body_limit || error == http::error::header_limit) return {outcome::failure, 0, {}, "the answer is too large"};
+    return {sent ? outcome::unconfirmed : outcome::retry, 0, {}, std::move(why)};
+  }
+}
+
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/collector.hpp ----------------------------------------------------------------------------------------------------
+
+// Takes records out of all rings, encodes them, cuts batches. One pass reads each ring's index once, takes a clock anchor, and consumes
+// up to what it saw, so it never spins on a producer's cache line. One thread at a time; never waits for anything.
+
+#include <algorithm>
+
+namespace nanospan::inline v0::detail {
+
+struct collector_limits {
+  std::size_t batch_spans;
+  std::size_t batch_bytes;
+  std::uint64_t batch_age;  // nanoseconds, of the first span since it was drained
+};
+
+class collector {
+ public:
+  collector(collector_limits limits, std::string resource, clock_source clock = {})
+      : limits_{limits}, clock_{clock}, encoder_{std::move(resource)} {}
+
+  // One pass. `emit(batch&&)` is called for each batch that is full.
+  template <typename Emit>
+  void drain(Emit&& emit) {
+    seen_.clear();
+    fullest_ = 0;
+    bool ready = false;
+    for_each_slot([&](thread_slot& slot) {
+      // Acquire: pairs with the release of the owner that left it or of attach: its ring may be looked at, its records are all there.
+      slot_state const state = slot.state.load(std::memory_order_acquire);
+      if (state == slot_state::ready) ready = true;
+      if (state == slot_state::ready || state == slot_state::empty) return;
+      seen_.push_back({&slot, state, slot.ring.published()});
+    });
+    clock_.take_anchor();
+    for (seen const& one : seen_) {
+      std::uint64_t const waiting = one.until - one.slot->ring.consumed();
+      if (waiting != 0) {
+        fullest_ = std::max(fullest_, static_cast<double>(waiting) / static_cast<double>(one.slot->ring.capacity()));
+        one.slot->ring.consume(one.until, [&](std::byte const* record) { take(record, emit); });
+      }
+      // Release: pairs with the acquire of the thread that reuses the slot.
+      if (one.state == slot_state::orphaned) one.slot->state.store(slot_state::ready, std::memory_order_release);
+    }
+    if (!ready && !seen_.empty()) prepare_slot();
+    if (encoder_.span_count() != 0 && monotonic_nanoseconds() - first_span_ >= limits_.batch_age) cut(emit);
+  }
+
+  // Whatever is there becomes a batch.
+  template <typename Emit>
+  void cut(Emit&& emit) {
+    if (encoder_.span_count() != 0) emit(encoder_.cut());
+  }
+
+  // How full the fullest ring was in the last pass, from 0 to 1.
+  double fullest() const noexcept { return fullest_; }
+  bool counter_trusted() const noexcept { return clock_.counter_trusted(); }
+  // When the batch that is being filled is due (monotonic nanoseconds); the end of time where it is empty.
+  std::uint64_t due() const noexcept { return encoder_.span_count() == 0 ? ~std::uint64_t{0} : first_span_ + limits_.batch_age; }
+
+  // A slot with a ring for the next new thread, touched here, so that its first span costs microseconds less.
+  static void prepare_slot() noexcept {
+    thread_slot* const slot = add_slot();
+    if (slot == nullptr) return;
+    slot_state const made = attach_ring(*slot) ? slot_state::ready : slot_state::empty;
+    slot->state.store(made, std::memory_order_release);  // Release: pairs with the acquire in reuse_slot().
+  }
+
+ private:
+  struct seen {
+    thread_slot* slot;
+    slot_state state;
+    std::uint64_t until;
+  };
+
+  template <typename Emit>
+  void take(std::byte const* record, Emit& emit) {
+    if (encoder_.span_count() == 0) first_span_ = monotonic_nanoseconds();
+    encoder_.add(record, clock_);
+    std::free(otlp_encoder::heap_of(record).block);
+    if (encoder_.span_count() >= limits_.batch_spans || encoder_.bytes() >= limits_.batch_bytes) cut(emit);
+  }
+
+  collector_limits limits_;
+  clock_converter clock_;
+  otlp_encoder encoder_;
+  std::vector<seen> seen_;
+  double fullest_ = 0;
+  std::uint64_t first_span_ = 0;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/sender.hpp -------------------------------------------------------------------------------------------------------
+
+// The queue of encoded batches and what becomes of each: confirmed, retried with back-off and jitter, given up; every span of it is
+// counted once. One thread at a time; waits only inside the exporter, through the wait that it is given.
+
+#include <list>
+
+namespace nanospan::inline v0::detail {
+
+struct sender_limits {
+  std::size_t queue_bytes;
+  std::uint64_t retry;                              // nanoseconds from a batch's first attempt to the last
+  std::uint64_t first_back_off = 1'000'000'000;     // nanoseconds; half as much again each time
+  std::uint64_t longest_back_off = 30'000'000'000;
+};
+
+class sender {
+ public:
+  sender(std::shared_ptr<exporter> to, sender_limits limits, message_handler report)
+      : exporter_{std::move(to)}, limits_{limits}, report_{report} {
+    random_.seed();
+  }
+
+  bool empty() const noexcept { return queue_.empty(); }
+  // Since the beginning.
+  std::uint64_t attempts_failed() const noexcept { return attempts_failed_; }
+  // When there is something to do (monotonic nanoseconds); the end of time where there is not.
+  std::uint64_t due() const noexcept { return queue_.empty() ? ~std::uint64_t{0} : next_attempt_; }
+  // Someone waits for the queue: do not sit out a back-off.
+  void hurry() noexcept { next_attempt_ = 0; }
+
+  // Never waits: where there is no room the oldest goes.
+  void push(batch&& one) {
+    bytes_ += one.otlp.size();
+    queue_.push_back({std::move(one)});
+    // The one that is being sent stays where it is.
+    while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u)) {
+      auto const oldest = std::next(queue_.begin(), sending_ ? 1 : 0);
+      background.dropped_queue_full.add(oldest->spans.span_count);
+      lose(oldest->spans.span_count);
+      forget(oldest);
+    }
+  }
+
+  // One attempt at the oldest batch. True if it is settled.
+  bool attempt(export_wait& wait) {
+    std::uint64_t const now = monotonic_nanoseconds();
+    queued& front = queue_.front();
+    if (front.first_attempt == 0) front.first_attempt = now;
+    sending_ = true;
+    export_result result = call(front.spans, wait);
+    sending_ = false;
+    settle_or_delay(result);
+    return result.what == export_result::outcome::success || result.what == export_result::outcome::failure;
+  }
+
+  // The end: what is still here is counted as lost.
+  void abandon() {
+    while (!queue_.empty()) {
+      bool const maybe_there = queue_.front().unconfirmed;
+      (maybe_there ? background.unconfirmed : background.dropped_shutdown).add(queue_.front().spans.span_count);
+      lose(queue_.front().spans.span_count);
+      forget(queue_.begin());
+    }
+  }
+  // Nobody answers there: at the program's end not worth a wait.
+  bool unreachable() const noexcept { return unreachable_; }
+
+ private:
+  struct queued {
+    batch spans;
+    std::uint64_t first_attempt = 0;
+    unsigned attempts = 0;
+    bool unconfirmed = false;
+  };
+
+  export_result call(batch const& spans, export_wait& wait) {
+    try {
+      return exporter_->export_batch(spans, wait);
+    } catch (std::exception const& error) {
+      return {export_result::outcome::failure, 0, {}, std::string{"the exporter threw: "} + error.what()};
+    } catch (...) {
+      return {export_result::outcome::failure, 0, {}, "the exporter threw"};
+    }
+  }
+
+  void settle_or_delay(export_result& result) {
+    using outcome = export_result::outcome;
+    queued& front = queue_.front();
+    std::uint64_t const spans = front.spans.span_count;
+    unreachable_ = result.what == outcome::unreachable;
+    if (result.what == outcome::success) {
+      std::uint64_t const rejected = std::min(result.rejected_spans, spans);
+      background.exported.add(spans - rejected);
+      background.rejected.add(rejected);
+      forget(queue_.begin());
+      next_attempt_ = 0;
+      recovered();
+      if (rejected != 0 || !result.message.empty())
+        say("the collector rejected " + std::to_string(rejected) + " of " + std::to_string(spans) + " spans: " + result.message);
+      return;
+    }
+    ++attempts_failed_;
+    front.unconfirmed |= result.what == outcome::unconfirmed;
+    failed(result.message);
+    std::uint64_t const now = monotonic_nanoseconds();
+    std::uint64_t const delay = back_off(front.attempts++, static_cast<std::uint64_t>(result.retry_after.nanoseconds()));
+    if (result.what != outcome::failure && now + delay - front.first_attempt <= limits_.retry) {
+      next_attempt_ = now + delay;
+      return;
+    }
+    (front.unconfirmed ? background.unconfirmed : background.dropped_export_failed).add(spans);
+    lose(spans);
+    forget(queue_.begin());
+    next_attempt_ = result.what == outcome::failure ? 0 : now + delay;
+  }
+
+  std::uint64_t back_off(unsigned attempts, std::uint64_t least) {
+    auto delay = static_cast<double>(limits_.first_back_off);
+    for (unsigned i = 0; i < attempts && delay < static_cast<double>(limits_.longest_back_off); ++i) delay *= 1.5;
+    delay = std::min(delay, static_cast<double>(limits_.longest_back_off));
+    auto const random = static_cast<double>(std::bit_cast<std::uint64_t>(random_.next_span_id()) >> 11) * 0x1p-53;
+    return std::max(least, static_cast<std::uint64_t>(delay * (0.5 + random)));
+  }
+
+  void forget(std::list<queued>::iterator which) {
+    bytes_ -= which->spans.otlp.size();
+    queue_.erase(which);
+  }
+
+  // One line when trouble starts, one when it is over.
+  void failed(std::string const& why) {
+    if (in_trouble_) return;
+    in_trouble_ = true;
+    say("cannot send to " + exporter_->description() + ": " + why + "; spans wait and are retried");
+  }
+  void lose(std::uint64_t spans) { lost_in_trouble_ += spans; }
+  void recovered() {
+    if (!in_trouble_) return;
+    in_trouble_ = false;
+    say("sending again to " + exporter_->description() + "; " + std::to_string(std::exchange(lost_in_trouble_, 0)) + " spans were lost meanwhile");
+  }
+  void say(std::string const& line) const { report_(line); }
+
+  std::shared_ptr<exporter> exporter_;
+  sender_limits limits_;
+  message_handler report_;
+  std::list<queued> queue_;  // the front stays where it is while it is being sent
+  std::size_t bytes_ = 0;
+  std::uint64_t next_attempt_ = 0;
+  std::uint64_t attempts_failed_ = 0;
+  std::uint64_t lost_in_trouble_ = 0;
+  bool in_trouble_ = false;
+  bool sending_ = false;
+  bool unreachable_ = false;
+  id_generator random_;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/pipeline.hpp -----------------------------------------------------------------------------------------------------
+
+// Collector and sender, and the thread that runs them. Draining goes on inside every wait, so that the network never stops it.
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+
+namespace nanospan::inline v0::detail {
+
+// Wakes the background thread; a pipe, so that it can be polled beside a socket.
+class wake_up {
+ public:
+  wake_up() { made_ = make_pipe(reader_, writer_); }
+  bool made() const noexcept { return made_; }
+  int readable() const noexcept { return reader_.get(); }
+  void wake() noexcept {
+    [[maybe_unused]] auto const written = ::write(writer_.get(), "", 1);  // a full pipe wakes as well
+  }
+  void clear() noexcept {
+    char bytes[64];
+    while (::read(reader_.get(), bytes, sizeof bytes) > 0) {}
+  }
+
+ private:
+  descriptor reader_;
+  descriptor writer_;
+  bool made_ = false;
+};
+
+// How long to sleep between drains: from how fast the fullest ring fills, within bounds. Slow to lengthen, quick to shorten.
+class pace {
+ public:
+  static constexpr std::uint64_t shortest = 200'000;
+  static constexpr std::uint64_t longest = 20'000'000;
+
+  std::uint64_t interval() const noexcept { return interval_; }
+  void saw(double fullest) noexcept {
+    double const factor = std::clamp(0.125 / std::max(fullest, 1e-6), 0.1, 1.25);
+    interval_ = std::clamp(static_cast<std::uint64_t>(static_cast<double>(interval_) * factor), shortest, longest);
+  }
+
+ private:
+  std::uint64_t interval_ = shortest;
+};
+
+class pipeline : export_wait {
+ public:
+  pipeline(options&& with, environment const& env, message_handler report)
+      : options_{std::move(with)},
+        report_{report},
+        collector_{{options_.max_batch_spans, options_.max_batch_bytes, nanoseconds(options_.schedule_delay)},
+                   resource::detect(options_, env).encoded()},
+        sender_{options_.exporter, {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report},
+        owner_process_{::getpid()} {
+    if (!wake_.made()) throw configuration_error{"no descriptor left for the background thread's wake-up pipe"};
+    collector::prepare_slot();
+    if (!options_.background_thread) return;
+    sigset_t all, before;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);  // a good guest handles none of the program's signals
+    try {
+      thread_ = std::thread{[this] { run(); }};
+    } catch (...) {
+      ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+      throw configuration_error{"the background thread cannot be started"};
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+
+  bool flush(duration limit) {
+    if (!options_.background_thread) return flush_here(monotonic_nanoseconds() + nanoseconds(limit));
+    std::unique_lock lock{mutex_};
+    if (over_) return false;
+    std::uint64_t const mine = ++flush_wanted_;
+    wake_.wake();
+    bool const in_time = flushed_.wait_for(lock, std::chrono::nanoseconds{limit.nanoseconds()}, [&] { return flush_done_ >= mine || over_; });
+    return in_time && flush_failed_ < mine && !over_;
+  }
+
+  void poll() {
+    std::lock_guard const alone{work_};
+    round();
+  }
+
+  // Flushes within options.shutdown_limit, ends the thread, reports. Once; a second call does nothing. In a forked child, nothing:
+  // what the parent had recorded is the parent's to send.
+  void stop() {
+    if (stopped_ || ::getpid() != owner_process_) return;
+    stopped_ = true;
+    stop_deadline_.store(monotonic_nanoseconds() + nanoseconds(options_.shutdown_limit), std::memory_order_relaxed);
+    stopping_.store(true, std::memory_order_release);  // Release: pairs with the acquire in run() and wait(), which then read the deadline.
+    wake_.wake();
+    if (thread_.joinable()) thread_.join();
+    else end();
+    report_losses();
+  }
+
+ private:
+  static std::uint64_t nanoseconds(duration d) noexcept { return d.nanoseconds() < 0 ? 0 : static_cast<std::uint64_t>(d.nanoseconds()); }
+  bool stopping() const noexcept { return stopping_.load(std::memory_order_acquire); }  // Acquire: pairs with the release in stop().
+  std::uint64_t stop_deadline() const noexcept { return stop_deadline_.load(std::memory_order_relaxed); }
+
+  void run() {
+#if defined(__linux__)
+    ::pthread_setname_np(::pthread_self(), "nanospan");
+#endif
+    while (!stopping()) {
+      std::uint64_t const wanted = flush_wanted();
+      round();
+      if (wanted != flush_done_) answer_flush(wanted);
+      else sleep();
+    }
+    end();
+  }
+
+  // One pass and at most one attempt to send.
+  void round() {
+    drain();
+    if (sender_.due() <= monotonic_nanoseconds()) sender_.attempt(*this);
+  }
+  void drain() {
+    try {
+      collector_.drain([this](batch&& full) { sender_.push(std::move(full)); });
+    } catch (std::bad_alloc const&) {
+      report_("out of memory while encoding spans; they wait in their rings");
+    }
+    pace_.saw(collector_.fullest());
+    if (!collector_.counter_trusted() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0) {
+      recording.word.fetch_or(recording_monotonic, std::memory_order_relaxed);  // Relaxed: each record says which clock it used.
+      report_("the processor's time counter is not steady on this machine; spans are timed with clock_gettime from now on");
+    }
+  }
+  void cut() {
+    collector_.cut([this](batch&& full) { sender_.push(std::move(full)); });
+  }
+  void sleep() {
+    std::uint64_t const now = monotonic_nanoseconds();
+    std::uint64_t const until = std::min({now + pace_.interval(), sender_.due(), collector_.due()});
+    if (until > now) poll_descriptors(-1, false, until - now);
+  }
+
+  // Everything that is there now, sent or failed: a failed attempt ends it, and the batches stay queued.
+  bool send_all(std::uint64_t deadline) {
+    drain();
+    cut();
+    std::uint64_t const failed_before = sender_.attempts_failed();
+    sender_.hurry();
+    while (!sender_.empty() && monotonic_nanoseconds() < deadline) {
+      sender_.attempt(*this);
+      if (sender_.attempts_failed() != failed_before) return false;
+    }
+    return sender_.empty();
+  }
+  void answer_flush(std::uint64_t wanted) {
+    bool const sent = send_all(stopping() ? stop_deadline() : ~std::uint64_t{0});
+    std::lock_guard const lock{mutex_};
+    flush_done_ = wanted;
+    if (!sent) flush_failed_ = wanted;
+    flushed_.notify_all();
+  }
+  std::uint64_t flush_wanted() {
+    std::lock_guard const lock{mutex_};
+    return flush_wanted_;
+  }
+  bool flush_here(std::uint64_t deadline) {
+    std::lock_guard const alone{work_};
+    wait_limit_ = deadline;
+    bool const sent = !stopped_ && send_all(deadline);
+    wait_limit_ = ~std::uint64_t{0};
+    return sent;
+  }
+
+  // The last act: drain, send what can be sent until the deadline, count the rest.
+  void end() {
+    std::lock_guard const alone{work_};
+    std::uint64_t const deadline = stop_deadline();
+    drain();
+    cut();
+    sender_.hurry();
+    while (!sender_.empty() && monotonic_nanoseconds() < deadline) {
+      if (sender_.due() > deadline) break;
+      if (std::uint64_t const now = monotonic_nanoseconds(); sender_.due() > now) poll_descriptors(-1, false, std::min(sender_.due(), deadline) - now);
+      else sender_.attempt(*this);
+      if (sender_.unreachable()) break;
+    }
+    drain();  // what was being recorded meanwhile
+    cut();
+    sender_.abandon();
+    std::lock_guard const lock{mutex_};
+    over_ = true;
+    flushed_.notify_all();
+  }
+  void report_losses() const {
+    stats_snapshot const now = stats();
+    std::string why;
+    auto const add = [&](std::uint64_t spans, char const* reason) {
+      if (spans != 0) why += (why.empty() ? "" : ", ") + std::to_string(spans) + " " + reason;
+    };
+    add(now.dropped.no_provider, "before there was a tracer_provider");
+    add(now.dropped.after_shutdown, "after the provider's end");
+    add(now.dropped.ring_full, "in full rings (raise options.ring_bytes)");
+    add(now.dropped.no_ring, "for want of ring memory (raise options.ring_memory_limit_bytes)");
+    add(now.dropped.no_slot, "at the end of threads");
+    add(now.dropped.queue_full, "in a full queue (raise options.max_queue_bytes)");
+    add(now.dropped.export_failed, "that could not be sent");
+    add(now.dropped.shutdown, "still unsent at the end");
+    add(now.unconfirmed, "sent but never confirmed");
+    add(now.rejected, "rejected by the collector");
+    if (!why.empty()) report_("of " + std::to_string(now.ended) + " spans, " + std::to_string(now.exported) + " arrived; lost: " + why);
+  }
+
+  // export_wait, for the exporter: each turn lasts at most one drain interval, and the rings are drained in between.
+  outcome wait(int descriptor, bool writable, std::uint64_t deadline) override {
+    for (;;) {
+      drain();
+      std::uint64_t const now = monotonic_nanoseconds();
+      if (stopping() && now >= stop_deadline()) return outcome::stopped;
+      if (now >= wait_limit_) return outcome::stopped;
+      std::uint64_t until = std::min({deadline, now + pace_.interval(), wait_limit_});
+      if (stopping()) until = std::min(until, stop_deadline());
+      if (poll_descriptors(descriptor, writable, until > now ? until - now : 0)) return outcome::ready;
+      if (monotonic_nanoseconds() >= deadline) return outcome::timed_out;
+    }
+  }
+  // True if `descriptor` is ready.
+  bool poll_descriptors(int descriptor, bool writable, std::uint64_t nanoseconds) {
+    pollfd watched[2] = {{wake_.readable(), POLLIN, 0}, {descriptor, static_cast<short>(writable ? POLLOUT : POLLIN), 0}};
+#if defined(__linux__)
+    std::timespec const limit{static_cast<std::time_t>(nanoseconds / 1'000'000'000u), static_cast<long>(nanoseconds % 1'000'000'000u)};
+    ::ppoll(watched, 2, &limit, nullptr);
+#else
+    ::poll(watched, 2, static_cast<int>((nanoseconds + 999'999) / 1'000'000));
+#endif
+    if (watched[0].revents != 0) wake_.clear();
+    return watched[1].revents != 0;
+  }
+
+  options options_;
+  message_handler report_;
+  wake_up wake_;
+  collector collector_;
+  sender sender_;
+  pace pace_;
+  std::mutex work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
+  std::uint64_t wait_limit_ = ~std::uint64_t{0};
+
+  std::mutex mutex_;  // the five below
+  std::condition_variable flushed_;
+  std::uint64_t flush_wanted_ = 0;
+  std::uint64_t flush_done_ = 0;
+  std::uint64_t flush_failed_ = 0;
+  bool over_ = false;
+
+  std::atomic<bool> stopping_{false};
+  std::atomic<std::uint64_t> stop_deadline_{~std::uint64_t{0}};
+  bool stopped_ = false;
+  pid_t owner_process_;
+  std::thread thread_;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/provider.hpp -----------------------------------------------------------------------------------------------------
+
+// The one place that wires it all up, and tracer_provider's bodies: options and environment in, a pipeline out, the process told that
+// recording is on; and the reverse. Any thread; one provider at a time.
+
+#include <mutex>
+
+#include <pthread.h>
+
+namespace nanospan::inline v0 {
+namespace detail {
+
+// The living provider's pipeline. Never destroyed: threads may flush and record while the program ends.
+struct provider_state {
+  std::mutex mutex;
+  std::shared_ptr<pipeline> current;
+  std::vector<std::shared_ptr<sampler const>> samplers;  // all that there ever were: a thread may be asking one
+  bool hooked = false;                                    // atexit and fork handlers are in place
+};
+inline provider_state& the_provider() {
+  static provider_state& state = *new provider_state;
+  return state;
+}
+inline std::shared_ptr<pipeline> current_pipeline() {
+  auto& provider = the_provider();
+  std::lock_guard const lock{provider.mutex};
+  return provider.current;
+}
+
+inline void end_provider(std::shared_ptr<pipeline> const& which) {
+  if (which == nullptr) return;
+  std::uint32_t const was = recording.word.load(std::memory_order_relaxed);
+  // Relaxed, as every reader of it: a span that is being recorded now is drained or held.
+  recording.word.store(recording_over | (was & recording_monotonic), std::memory_order_relaxed);
+  door.flush.store(nullptr, std::memory_order_relaxed);
+  which->stop();
+}
+
+// std::exit does not unwind main: what the provider's destructor would have done.
+inline void at_exit() { end_provider(current_pipeline()); }
+
+// The child has no background thread; its inherited pipeline is left alone for ever, and it may make a provider of its own.
+inline void in_forked_child() {
+  auto& provider = the_provider();
+  ::new (&provider.mutex) std::mutex;  // another thread of the parent may have held it
+  if (provider.current != nullptr) {
+    [[maybe_unused]] auto* const leaked = new (std::nothrow) std::shared_ptr<pipeline>{std::move(provider.current)};
+    provider.current.reset();
+    recording.word.store(recording_over, std::memory_order_relaxed);
+    door.flush.store(nullptr, std::memory_order_relaxed);
+  }
+  forget_parent();
+  background.reset();
+}
+
+// The options as they will be used: checked, and completed from the environment.
+class configuration {
+ public:
+  configuration(options& with, environment const& env) : options_{with}, env_{env} {}
+
+  void check() const {
+    auto const require = [](bool holds, std::string const& text) {
+      if (!holds) throw configuration_error{text};
+    };
+    auto const is = [](char const* name, std::uint64_t value, char const* must) {
+      return std::string{"options."} + name + " is " + std::to_string(value) + "; it must be " + must;
+    };
+    options const& o = options_;
+    require(o.max_batch_spans >= 1, is("max_batch_spans", o.max_batch_spans, "at least 1"));
+    require(o.max_batch_bytes >= 1024 && o.max_batch_bytes <= 16u << 20, is("max_batch_bytes", o.max_batch_bytes, "from 1 KiB to 16 MiB"));
+    require(o.max_queue_bytes >= o.max_batch_bytes, is("max_queue_bytes", o.max_queue_bytes, "at least max_batch_bytes"));
+    require(std::has_single_bit(o.ring_bytes) && o.ring_bytes >= 16384 && o.ring_bytes <= 1u << 30,
+            is("ring_bytes", o.ring_bytes, "a power of two from 16 KiB to 1 GiB"));
+    require(o.ring_memory_limit_bytes >= o.ring_bytes, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least ring_bytes"));
+    struct {
+      char const* name;
+      duration value;
+    } const durations[] = {{"export_timeout", o.export_timeout}, {"retry_limit", o.retry_limit}, {"schedule_delay", o.schedule_delay}, {"shutdown_limit", o.shutdown_limit}};
+    for (auto const& [name, value] : durations)
+      require(value >= duration{}, std::string{"options."} + name + " is " + std::to_string(value.nanoseconds()) + " ns; it must not be negative");
+  }
+
+  // False where the environment says that nothing is to be exported.
+  bool complete() {
+    if (environment::boolean("OTEL_SDK_DISABLED")) return false;
+    if (options_.sampler == nullptr) options_.sampler = std::make_shared<parent_based_sampler const>();
+    if (options_.exporter != nullptr) return true;
+    std::string const chosen = environment::lower(environment::text("OTEL_TRACES_EXPORTER").value_or("otlp"));
+    if (chosen == "none") return false;
+    if (chosen == "console") {
+      options_.exporter = std::make_shared<console_exporter>();
+      return true;
+    }
+    if (chosen != "otlp") env_.ignored("OTEL_TRACES_EXPORTER", chosen, "known are otlp, console and none");
+    options_.exporter = make_otlp();
+    return true;
+  }
+
+ private:
+  std::shared_ptr<exporter> make_otlp() const {
+    otlp_http_options http;
+    http.headers = options_.headers;
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}) {
+      auto const given = env_.pairs(name);
+      if (!given) continue;
+      http.headers.insert(http.headers.begin(), given->begin(), given->end());  // the options' come later and win
+      break;
+    }
+    http.timeout = options_.export_timeout;
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"}) {
+      if (options_.export_timeout != duration{}) break;
+      if (auto const given = env_.milliseconds(name)) {
+        http.timeout = *given;
+        return std::make_shared<otlp_http_exporter>(at(http));
+      }
+    }
+    if (http.timeout == duration{}) http.timeout = otlp_http_options{}.timeout;
+    return std::make_shared<otlp_http_exporter>(at(http));
+  }
+
+  // The same with its URL filled in.
+  otlp_http_options at(otlp_http_options http) const {
+    if (!options_.endpoint.empty()) {
+      auto const parsed = url::parse(options_.endpoint);
+      bool const bare = parsed && (parsed->target.empty() || parsed->target == "/");
+      http.url = bare ? joined(options_.endpoint) : options_.endpoint;
+      http.url_source = "options.endpoint";
+      return http;
+    }
+    struct {
+      char const* name;
+      bool is_base;
+    } const variables[] = {{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", false}, {"OTEL_EXPORTER_OTLP_ENDPOINT", true}};
+    for (auto const& [name, is_base] : variables) {
+      auto const given = environment::text(name);
+      if (!given) continue;
+      auto const parsed = url::parse(*given);
+      if (!parsed || parsed->scheme != "http") {
+        env_.ignored(name, *given, "not a URL like http://localhost:4318");
+        continue;
+      }
+      http.url = is_base ? joined(*given) : *given;
+      http.url_source = name;
+      return http;
+    }
+    return http;
+  }
+  static std::string joined(std::string base) {
+    if (!base.ends_with('/')) base += '/';
+    return base + "v1/traces";
+  }
+
+  options& options_;
+  environment const& env_;
+};
+
+pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
+  message_handler const report = with.on_message != nullptr ? with.on_message : default_message_handler;
+  environment const env{report};
+  auto& provider = the_provider();
+  std::lock_guard const lock{provider.mutex};
+  if (provider.current != nullptr) throw configuration_error{"there is a tracer_provider already; a process has one at a time"};
+  configuration configured{with, env};
+  configured.check();
+  if (!configured.complete()) {
+    recording.word.store(recording_disabled, std::memory_order_relaxed);  // Relaxed, as every reader of it.
+    return nullptr;
+  }
+  // Relaxed: rings that exist keep their size.
+  registry.ring_bytes.store(with.ring_bytes, std::memory_order_relaxed);
+  registry.ring_memory_limit_bytes.store(with.ring_memory_limit_bytes, std::memory_order_relaxed);
+  provider.samplers.push_back(with.sampler);
+  auto const made = std::make_shared<pipeline>(std::move(with), env, report);
+  if (!provider.hooked) {
+    std::atexit(at_exit);
+    ::pthread_atfork(nullptr, nullptr, in_forked_child);
+    provider.hooked = true;
+  }
+  provider.current = made;
+  sampler const& chosen = *provider.samplers.back();
+  recording.asked.store(&chosen, std::memory_order_release);  // Release: pairs with the acquire in ask().
+  door.flush.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr || living->flush(limit); },
+                   std::memory_order_release);  // Release: pairs with the acquire in nanospan::flush().
+  bool const steady = counter_is_invariant();
+  // Relaxed: all that a span needs is in the word, or acquired on its own.
+  recording.word.store(chosen.plan().bits | recording_on | (steady ? 0 : recording_monotonic), std::memory_order_relaxed);
+  return made.get();
+}
+
+#if NANOSPAN_WARN_WITHOUT_PROVIDER
+// The one line for a program that records and never made a provider.
+[[gnu::destructor]] void report_missing_provider() {
+  if (recording.word.load(std::memory_order_relaxed) != 0) return;
+  if (std::uint64_t const spans = stats().dropped.no_provider; spans != 0)
+    default_message_handler(std::to_string(spans) + " spans were recorded, but there never was a nanospan::tracer_provider; make one in main");
+}
+#endif
+
+}  // namespace detail
+
+tracer_provider::~tracer_provider() {
+  auto& provider = detail::the_provider();
+  auto const mine = detail::current_pipeline();
+  if (mine == nullptr || mine.get() != pipeline_) return;  // disabled, or inherited by a forked child
+  detail::end_provider(mine);
+  std::lock_guard const lock{provider.mutex};
+  provider.current.reset();
+}
+bool tracer_provider::flush(duration limit) noexcept { return nanospan::flush(limit); }
+void tracer_provider::poll() noexcept {
+  if (auto const mine = detail::current_pipeline(); mine != nullptr && mine.get() == pipeline_) mine->poll();
+}
+
+}  // namespace nanospan::inline v0
+
+#endif
