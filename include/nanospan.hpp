@@ -29,6 +29,7 @@
 #include <nanospan/detail/utf8.hpp>
 #include <nanospan/detail/url.hpp>
 #include <nanospan/detail/descriptor.hpp>
+#include <nanospan/detail/guest_thread.hpp>
 #include <nanospan/clock_converter.hpp>
 #include <nanospan/environment.hpp>
 #include <nanospan/wire.hpp>

@@ -1925,10 +1925,11 @@ struct stats_snapshot {
     std::uint64_t no_slot = 0;         ///< in thread-local destructors after the thread's end, or without memory
     std::uint64_t queue_full = 0;      ///< encoded batches waited beyond options.max_queue_bytes
     std::uint64_t export_failed = 0;   ///< the exporter gave up: not retryable, or out of time
+    std::uint64_t no_memory = 0;       ///< there was no memory to encode or queue them
     std::uint64_t shutdown = 0;        ///< still queued when options.shutdown_limit ran out
 
     std::uint64_t total() const noexcept {
-      return no_provider + after_shutdown + ring_full + no_ring + no_slot + queue_full + export_failed + shutdown;
+      return no_provider + after_shutdown + ring_full + no_ring + no_slot + queue_full + export_failed + no_memory + shutdown;
     }
   };
 
@@ -1953,10 +1954,11 @@ struct background_counters {
   counter unconfirmed;
   counter dropped_queue_full;
   counter dropped_export_failed;
+  counter dropped_no_memory;
   counter dropped_shutdown;
 
   void reset() noexcept {
-    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_shutdown}) one->reset();
+    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_no_memory, &dropped_shutdown}) one->reset();
   }
 };
 NANOSPAN_DETAIL_SHARED inline constinit background_counters background{};
@@ -1973,6 +1975,7 @@ inline stats_snapshot stats() noexcept {
   now.unconfirmed = done.unconfirmed.read();
   now.dropped.queue_full = done.dropped_queue_full.read();
   now.dropped.export_failed = done.dropped_export_failed.read();
+  now.dropped.no_memory = done.dropped_no_memory.read();
   now.dropped.shutdown = done.dropped_shutdown.read();
   std::uint64_t const settled = now.accounted();
   std::uint64_t recorded = 0;
@@ -2211,6 +2214,34 @@ inline bool make_pipe(descriptor& reader, descriptor& writer) noexcept {
 
 }  // namespace nanospan::inline v0::detail
 
+// ---- nanospan/detail/guest_thread.hpp ------------------------------------------------------------------------------------------
+
+// Threads that are guests in the program: they handle none of its signals. Background half.
+
+#include <thread>
+
+#include <pthread.h>
+#include <signal.h>
+
+namespace nanospan::inline v0::detail {
+
+// Throws std::system_error where there is no thread to be had.
+template <typename Run>
+std::thread start_guest_thread(Run&& run) {
+  struct signals_blocked {
+    sigset_t before;
+    signals_blocked() noexcept {
+      sigset_t all;
+      ::sigfillset(&all);
+      ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    }
+    ~signals_blocked() { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); }
+  } const while_it_starts;  // a new thread inherits the mask
+  return std::thread{std::forward<Run>(run)};
+}
+
+}  // namespace nanospan::inline v0::detail
+
 // ---- nanospan/clock_converter.hpp ----------------------------------------------------------------------------------------------
 
 // Ticks to Unix time, on the background thread. Anchors (ticks, monotonic, wall) are taken after each look at the rings, so that every
@@ -2259,8 +2290,8 @@ class clock_converter {
   void take_anchor() {
     anchor const now = read();
     judge(now);
-    auto const offset = static_cast<std::int64_t>(source_.wall() - source_.monotonic());
     // Reading two clocks one after the other wavers by some ten nanoseconds; only a step moves the offset.
+    std::int64_t const offset = read_wall_offset();
     if (anchors_.empty() || std::abs(offset - wall_offset_) > 2'000) wall_offset_ = offset;
     std::size_t const size = anchors_.size();
     if (size >= 2 && now.monotonic - anchors_[size - 2].monotonic < anchor_spacing) {
@@ -2291,19 +2322,31 @@ class clock_converter {
   static constexpr std::uint64_t judged_every = 1'000'000'000;
   static constexpr double tolerance = 500e-6;
 
-  // The tightest of a few brackets: a preemption between the two reads would shift the anchor.
-  anchor read() const noexcept {
-    anchor best{};
+  struct pair {
+    std::uint64_t outer;
+    std::uint64_t inner;
+  };
+  // Two clocks at one moment: the tightest of a few brackets, for a preemption between two reads would shift one against the other.
+  static pair read_together(std::uint64_t (*outer)() noexcept, std::uint64_t (*inner)() noexcept) noexcept {
+    pair best{};
     std::uint64_t tightest = ~std::uint64_t{0};
     for (int attempt = 0; attempt < 3; ++attempt) {
-      std::uint64_t const before = source_.ticks();
-      std::uint64_t const monotonic = source_.monotonic();
-      std::uint64_t const width = source_.ticks() - before;
+      std::uint64_t const before = outer();
+      std::uint64_t const between = inner();
+      std::uint64_t const width = outer() - before;
       if (width >= tightest) continue;
       tightest = width;
-      best = {before + width / 2, monotonic};
+      best = {before + width / 2, between};
     }
     return best;
+  }
+  anchor read() const noexcept {
+    pair const now = read_together(source_.ticks, source_.monotonic);
+    return {now.outer, now.inner};
+  }
+  std::int64_t read_wall_offset() const noexcept {
+    pair const now = read_together(source_.monotonic, source_.wall);
+    return static_cast<std::int64_t>(now.inner - now.outer);
   }
 
   void judge(anchor const& now) noexcept {
@@ -2478,6 +2521,8 @@ class reverse_writer {
   std::size_t size() const noexcept { return static_cast<std::size_t>(end_ - at_); }
   std::string_view view() const noexcept { return {reinterpret_cast<char const*>(at_), size()}; }
   void clear() noexcept { at_ = end_; }
+  // Takes back what was written since size() was `size`.
+  void rewind(std::size_t size) noexcept { at_ = end_ - size; }
 
   // Room for `bytes` more. Throws std::bad_alloc, having changed nothing.
   void require(std::size_t bytes) {
@@ -2844,6 +2889,52 @@ class otlp_encoder {
 
   // Appends a record's span. Throws std::bad_alloc, the batch unchanged.
   void add(std::byte const* record, clock_converter const& clock) {
+    std::size_t const before = out_.size();
+    try {
+      write_span(record, clock);
+    } catch (...) {
+      out_.rewind(before);
+      throw;
+    }
+    ++spans_;
+  }
+
+  // The spans so far as a request; empty afterwards. Throws std::bad_alloc, nothing changed.
+  batch cut() {
+    std::size_t const before = out_.size();
+    out_.require(scope_.size() + resource_.size() + 64);
+    out_.bytes_field(1, scope_);     // ScopeSpans.scope
+    out_.end_message(2, 0);          // ResourceSpans.scope_spans
+    out_.bytes_field(1, resource_);  // ResourceSpans.resource
+    out_.end_message(1, 0);          // ExportTraceServiceRequest.resource_spans
+    try {
+      batch done{std::string{out_.view()}, spans_};
+      clear();
+      return done;
+    } catch (...) {
+      out_.rewind(before);
+      throw;
+    }
+  }
+  void clear() noexcept {
+    out_.clear();
+    spans_ = 0;
+  }
+
+  // The heap block that a record owns, for whoever is done with the record; {null, 0} for most.
+  static heap_payload heap_of(std::byte const* record) noexcept {
+    record_header header;
+    std::memcpy(&header, record, sizeof header);
+    if (header.meta.size != sizeof header + sizeof(entry_head) + sizeof(heap_payload)) return {};
+    entry_head head;
+    std::memcpy(&head, record + sizeof header, sizeof head);
+    heap_payload heap{};
+    if (head.type == entry_type::heap_block) std::memcpy(&heap, record + sizeof header + sizeof head, sizeof heap);
+    return heap;
+  }
+
+ private:
+  void write_span(std::byte const* record, clock_converter const& clock) {
     record_header header;
     std::memcpy(&header, record, sizeof header);
     std::byte const* entries = record + sizeof header;
@@ -2881,35 +2972,8 @@ class otlp_encoder {
     write_id(2, header.span);
     write_id(1, header.trace);
     out_.end_message(2, since);  // ScopeSpans.spans
-    ++spans_;
   }
 
-  // The spans so far as a request; empty afterwards.
-  batch cut() {
-    out_.require(scope_.size() + resource_.size() + 64);
-    out_.bytes_field(1, scope_);     // ScopeSpans.scope
-    out_.end_message(2, 0);          // ResourceSpans.scope_spans
-    out_.bytes_field(1, resource_);  // ResourceSpans.resource
-    out_.end_message(1, 0);          // ExportTraceServiceRequest.resource_spans
-    batch done{std::string{out_.view()}, spans_};
-    out_.clear();
-    spans_ = 0;
-    return done;
-  }
-
-  // The heap block that a record owns, for whoever is done with the record; {null, 0} for most.
-  static heap_payload heap_of(std::byte const* record) noexcept {
-    record_header header;
-    std::memcpy(&header, record, sizeof header);
-    if (header.meta.size != sizeof header + sizeof(entry_head) + sizeof(heap_payload)) return {};
-    entry_head head;
-    std::memcpy(&head, record + sizeof header, sizeof head);
-    heap_payload heap{};
-    if (head.type == entry_type::heap_block) std::memcpy(&heap, record + sizeof header + sizeof head, sizeof heap);
-    return heap;
-  }
-
- private:
   void collect(record_header const& header, std::byte const* entries, std::size_t entry_bytes) {
     attributes_.clear();
     event_count_ = 0;
@@ -3515,14 +3579,14 @@ class resolution {
       return self;
     }
     if (!make_pipe(self->reader_, self->writer_)) return nullptr;
-    std::thread{[self, host, service] {
+    start_guest_thread([self, host, service] {
       addrinfo hints{};
       hints.ai_socktype = SOCK_STREAM;
       hints.ai_flags = AI_NUMERICSERV;
       self->error_ = ::getaddrinfo(host.c_str(), service.c_str(), &hints, &self->found_);
       self->finished_.store(true, std::memory_order_release);  // Release: pairs with the acquire in finished().
       [[maybe_unused]] auto const written = ::write(self->writer_.get(), "", 1);
-    }}.detach();
+    }).detach();
     return self;
   }
   ~resolution() {
@@ -3563,9 +3627,13 @@ class socket_stream {
       if (wait_->wait(lookup->descriptor_to_wait_for(), false, deadline_) != export_wait::outcome::ready && !lookup->finished())
         return "looking up \"" + host + "\" took too long";
     if (lookup->found() == nullptr) return "cannot look up \"" + host + "\": " + lookup->error();
+    std::uint64_t left = 0;
+    for (addrinfo const* address = lookup->found(); address != nullptr; address = address->ai_next) ++left;
     std::string why = "no address";
     for (addrinfo const* address = lookup->found(); address != nullptr; address = address->ai_next) {
-      why = connect(*address);
+      // Each gets an equal share of the time: one that swallows what it is sent does not keep the others from being tried.
+      std::uint64_t const now = monotonic_nanoseconds();
+      why = connect(*address, deadline_ > now ? now + (deadline_ - now) / left-- : now);
       if (why.empty()) return why;
     }
     return why;
@@ -3597,7 +3665,7 @@ class socket_stream {
     return count;
   }
 
-  std::string connect(addrinfo const& address) {
+  std::string connect(addrinfo const& address, std::uint64_t deadline) {
     socket_ = descriptor{::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, address.ai_protocol)};
     if (!socket_.open()) return std::strerror(errno);
     int const on = 1;
@@ -3605,7 +3673,7 @@ class socket_stream {
     int error = ::connect(socket_.get(), address.ai_addr, address.ai_addrlen) == 0 ? 0 : errno;
     if (error == EINPROGRESS || error == EINTR) {
       socklen_t size = sizeof error;
-      if (wait_->wait(socket_.get(), true, deadline_) != export_wait::outcome::ready) error = ETIMEDOUT;
+      if (wait_->wait(socket_.get(), true, deadline) != export_wait::outcome::ready) error = ETIMEDOUT;
       else if (::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
     }
     if (error == 0) return {};
@@ -3814,7 +3882,8 @@ class collector {
   collector(collector_limits limits, std::string resource, clock_source clock = {})
       : limits_{limits}, clock_{clock}, encoder_{std::move(resource)} {}
 
-  // One pass. `emit(batch&&)` is called for each batch that is full.
+  // One pass. `emit(batch&&)` is called for each batch that is full. Throws std::bad_alloc before it has read anything; spans for which
+  // there is no memory later are dropped and counted.
   template <typename Emit>
   void drain(Emit&& emit) {
     seen_.clear();
@@ -3844,7 +3913,14 @@ class collector {
   // Whatever is there becomes a batch.
   template <typename Emit>
   void cut(Emit&& emit) {
-    if (encoder_.span_count() != 0) emit(encoder_.cut());
+    std::size_t const spans = encoder_.span_count();
+    if (spans == 0) return;
+    try {
+      emit(encoder_.cut());
+    } catch (std::bad_alloc const&) {
+      background.dropped_no_memory.add(spans);
+      encoder_.clear();
+    }
   }
 
   // How full the fullest ring was in the last pass, from 0 to 1.
@@ -3871,7 +3947,11 @@ class collector {
   template <typename Emit>
   void take(std::byte const* record, Emit& emit) {
     if (encoder_.span_count() == 0) first_span_ = monotonic_nanoseconds();
-    encoder_.add(record, clock_);
+    try {
+      encoder_.add(record, clock_);
+    } catch (std::bad_alloc const&) {
+      background.dropped_no_memory.add(1);
+    }
     std::free(otlp_encoder::heap_of(record).block);
     if (encoder_.span_count() >= limits_.batch_spans || encoder_.bytes() >= limits_.batch_bytes) cut(emit);
   }
@@ -3917,10 +3997,10 @@ class sender {
   // Someone waits for the queue: do not sit out a back-off.
   void hurry() noexcept { next_attempt_ = 0; }
 
-  // Never waits: where there is no room the oldest goes.
+  // Never waits: where there is no room the oldest goes. Throws std::bad_alloc, nothing changed.
   void push(batch&& one) {
-    bytes_ += one.otlp.size();
     queue_.push_back({std::move(one)});
+    bytes_ += queue_.back().spans.otlp.size();
     // The one that is being sent stays where it is.
     while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u)) {
       auto const oldest = std::next(queue_.begin(), sending_ ? 1 : 0);
@@ -3950,6 +4030,15 @@ class sender {
       lose(queue_.front().spans.span_count);
       forget(queue_.begin());
     }
+  }
+  // The very end, after abandon(): the exporter writes what it holds and is let go.
+  void shutdown(export_wait& wait) {
+    try {
+      exporter_->shutdown(wait);
+    } catch (...) {
+      say("the exporter threw while it was shut down");
+    }
+    exporter_.reset();
   }
   // Nobody answers there: at the program's end not worth a wait.
   bool unreachable() const noexcept { return unreachable_; }
@@ -3992,7 +4081,7 @@ class sender {
     front.unconfirmed |= result.what == outcome::unconfirmed;
     failed(result.message);
     std::uint64_t const now = monotonic_nanoseconds();
-    std::uint64_t const delay = back_off(front.attempts++, static_cast<std::uint64_t>(result.retry_after.nanoseconds()));
+    std::uint64_t const delay = back_off(front.attempts++, result.retry_after);
     if (result.what != outcome::failure && now + delay - front.first_attempt <= limits_.retry) {
       next_attempt_ = now + delay;
       return;
@@ -4003,12 +4092,12 @@ class sender {
     next_attempt_ = result.what == outcome::failure ? 0 : now + delay;
   }
 
-  std::uint64_t back_off(unsigned attempts, std::uint64_t least) {
+  std::uint64_t back_off(unsigned attempts, duration least) {
     auto delay = static_cast<double>(limits_.first_back_off);
     for (unsigned i = 0; i < attempts && delay < static_cast<double>(limits_.longest_back_off); ++i) delay *= 1.5;
     delay = std::min(delay, static_cast<double>(limits_.longest_back_off));
     auto const random = static_cast<double>(std::bit_cast<std::uint64_t>(random_.next_span_id()) >> 11) * 0x1p-53;
-    return std::max(least, static_cast<std::uint64_t>(delay * (0.5 + random)));
+    return std::max(static_cast<std::uint64_t>(std::max(least, duration{}).nanoseconds()), static_cast<std::uint64_t>(delay * (0.5 + random)));
   }
 
   void forget(std::list<queued>::iterator which) {
@@ -4052,12 +4141,11 @@ class sender {
 
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 
 namespace nanospan::inline v0::detail {
 
@@ -4104,53 +4192,54 @@ class pipeline : export_wait {
         report_{report},
         collector_{{options_.max_batch_spans, options_.max_batch_bytes, nanoseconds(options_.schedule_delay)},
                    resource::detect(options_, env).encoded()},
-        sender_{options_.exporter, {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report},
+        sender_{std::move(options_.exporter), {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report},
         owner_process_{::getpid()} {
     if (!wake_.made()) throw configuration_error{"no descriptor left for the background thread's wake-up pipe"};
     collector::prepare_slot();
     if (!options_.background_thread) return;
-    sigset_t all, before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);  // a good guest handles none of the program's signals
     try {
-      thread_ = std::thread{[this] { run(); }};
-    } catch (...) {
-      ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-      throw configuration_error{"the background thread cannot be started"};
+      thread_ = start_guest_thread([this] { run(); });
+    } catch (std::system_error const& error) {
+      throw configuration_error{std::string{"the background thread cannot be started: "} + error.what()};
     }
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
   bool flush(duration limit) {
-    if (!options_.background_thread) return flush_here(monotonic_nanoseconds() + nanoseconds(limit));
+    if (!options_.background_thread) return flush_here(later(limit));
     std::unique_lock lock{mutex_};
     if (over_) return false;
     std::uint64_t const mine = ++flush_wanted_;
     wake_.wake();
-    bool const in_time = flushed_.wait_for(lock, std::chrono::nanoseconds{limit.nanoseconds()}, [&] { return flush_done_ >= mine || over_; });
+    // A year is for ever, and no overflow.
+    std::chrono::nanoseconds const bounded{std::min(limit, duration::of_milliseconds(31'536'000'000)).nanoseconds()};
+    bool const in_time = flushed_.wait_for(lock, bounded, [&] { return flush_done_ >= mine || over_; });
     return in_time && flush_failed_ < mine && !over_;
   }
 
   void poll() {
     std::lock_guard const alone{work_};
-    round();
+    if (!stopping()) round();
   }
 
-  // Flushes within options.shutdown_limit, ends the thread, reports. Once; a second call does nothing. In a forked child, nothing:
-  // what the parent had recorded is the parent's to send.
-  void stop() {
-    if (stopped_ || ::getpid() != owner_process_) return;
+  // Flushes within options.shutdown_limit and ends the thread. True the first time; another call waits until that is done. In a forked
+  // child, nothing: what the parent had recorded is the parent's to send.
+  bool stop() {
+    if (::getpid() != owner_process_ || thread_.get_id() == std::this_thread::get_id()) return false;
+    std::lock_guard const one_at_a_time{stop_};
+    if (stopped_) return false;
     stopped_ = true;
-    stop_deadline_.store(monotonic_nanoseconds() + nanoseconds(options_.shutdown_limit), std::memory_order_relaxed);
-    stopping_.store(true, std::memory_order_release);  // Release: pairs with the acquire in run() and wait(), which then read the deadline.
+    stop_deadline_.store(later(options_.shutdown_limit), std::memory_order_relaxed);  // Relaxed: the next line publishes it.
+    stopping_.store(true, std::memory_order_release);  // Release: pairs with the acquire in stopping().
     wake_.wake();
     if (thread_.joinable()) thread_.join();
     else end();
-    report_losses();
+    return true;
   }
+  void say(std::string const& line) const { report_(line); }
 
  private:
   static std::uint64_t nanoseconds(duration d) noexcept { return d.nanoseconds() < 0 ? 0 : static_cast<std::uint64_t>(d.nanoseconds()); }
+  static std::uint64_t later(duration d) noexcept { return monotonic_nanoseconds() + nanoseconds(d); }
   bool stopping() const noexcept { return stopping_.load(std::memory_order_acquire); }  // Acquire: pairs with the release in stop().
   std::uint64_t stop_deadline() const noexcept { return stop_deadline_.load(std::memory_order_relaxed); }
 
@@ -4219,7 +4308,7 @@ class pipeline : export_wait {
   bool flush_here(std::uint64_t deadline) {
     std::lock_guard const alone{work_};
     wait_limit_ = deadline;
-    bool const sent = !stopped_ && send_all(deadline);
+    bool const sent = !stopping() && send_all(deadline);
     wait_limit_ = ~std::uint64_t{0};
     return sent;
   }
@@ -4240,27 +4329,10 @@ class pipeline : export_wait {
     drain();  // what was being recorded meanwhile
     cut();
     sender_.abandon();
+    sender_.shutdown(*this);
     std::lock_guard const lock{mutex_};
     over_ = true;
     flushed_.notify_all();
-  }
-  void report_losses() const {
-    stats_snapshot const now = stats();
-    std::string why;
-    auto const add = [&](std::uint64_t spans, char const* reason) {
-      if (spans != 0) why += (why.empty() ? "" : ", ") + std::to_string(spans) + " " + reason;
-    };
-    add(now.dropped.no_provider, "before there was a tracer_provider");
-    add(now.dropped.after_shutdown, "after the provider's end");
-    add(now.dropped.ring_full, "in full rings (raise options.ring_bytes)");
-    add(now.dropped.no_ring, "for want of ring memory (raise options.ring_memory_limit_bytes)");
-    add(now.dropped.no_slot, "at the end of threads");
-    add(now.dropped.queue_full, "in a full queue (raise options.max_queue_bytes)");
-    add(now.dropped.export_failed, "that could not be sent");
-    add(now.dropped.shutdown, "still unsent at the end");
-    add(now.unconfirmed, "sent but never confirmed");
-    add(now.rejected, "rejected by the collector");
-    if (!why.empty()) report_("of " + std::to_string(now.ended) + " spans, " + std::to_string(now.exported) + " arrived; lost: " + why);
   }
 
   // export_wait, for the exporter: each turn lasts at most one drain interval, and the rings are drained in between.
@@ -4307,6 +4379,7 @@ class pipeline : export_wait {
 
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint64_t> stop_deadline_{~std::uint64_t{0}};
+  std::mutex stop_;  // the one below
   bool stopped_ = false;
   pid_t owner_process_;
   std::thread thread_;
@@ -4331,6 +4404,7 @@ struct provider_state {
   std::mutex mutex;
   std::shared_ptr<pipeline> current;
   std::vector<std::shared_ptr<sampler const>> samplers;  // all that there ever were: a thread may be asking one
+  stats_snapshot reported;                                // what the providers before have told of
   bool hooked = false;                                    // atexit and fork handlers are in place
 };
 inline provider_state& the_provider() {
@@ -4343,13 +4417,40 @@ inline std::shared_ptr<pipeline> current_pipeline() {
   return provider.current;
 }
 
+// The account since the last report, in one line; empty where nothing was lost.
+inline std::string account_of_losses(stats_snapshot const& now, stats_snapshot const& before) {
+  std::string why;
+  auto const add = [&](std::uint64_t spans, std::uint64_t told, char const* reason) {
+    if (spans > told) why += (why.empty() ? "" : ", ") + std::to_string(spans - told) + " " + reason;
+  };
+  auto const& lost = now.dropped;
+  auto const& told = before.dropped;
+  add(lost.no_provider, told.no_provider, "before there was a tracer_provider");
+  add(lost.after_shutdown, told.after_shutdown, "after a tracer_provider's end");
+  add(lost.ring_full, told.ring_full, "in full rings (raise options.ring_bytes)");
+  add(lost.no_ring, told.no_ring, "for want of ring memory (raise options.ring_memory_limit_bytes)");
+  add(lost.no_slot, told.no_slot, "at the end of threads");
+  add(lost.queue_full, told.queue_full, "in a full queue (raise options.max_queue_bytes)");
+  add(lost.export_failed, told.export_failed, "that could not be sent");
+  add(lost.no_memory, told.no_memory, "for want of memory");
+  add(lost.shutdown, told.shutdown, "still unsent at the end");
+  add(now.unconfirmed, before.unconfirmed, "sent but never confirmed");
+  add(now.rejected, before.rejected, "rejected by the collector");
+  if (why.empty()) return why;
+  return "of " + std::to_string(now.ended - before.ended) + " spans, " + std::to_string(now.exported - before.exported) + " arrived; lost: " + why;
+}
+
 inline void end_provider(std::shared_ptr<pipeline> const& which) {
   if (which == nullptr) return;
   std::uint32_t const was = recording.word.load(std::memory_order_relaxed);
   // Relaxed, as every reader of it: a span that is being recorded now is drained or held.
   recording.word.store(recording_over | (was & recording_monotonic), std::memory_order_relaxed);
   door.flush.store(nullptr, std::memory_order_relaxed);
-  which->stop();
+  if (!which->stop()) return;
+  auto& provider = the_provider();
+  stats_snapshot const now = stats();
+  if (std::string const line = account_of_losses(now, provider.reported); !line.empty()) which->say(line);
+  provider.reported = now;
 }
 
 // std::exit does not unwind main: what the provider's destructor would have done.
@@ -4367,6 +4468,7 @@ inline void in_forked_child() {
   }
   forget_parent();
   background.reset();
+  provider.reported = {};
 }
 
 // The options as they will be used: checked, and completed from the environment.

@@ -52,8 +52,8 @@ class clock_converter {
   void take_anchor() {
     anchor const now = read();
     judge(now);
-    auto const offset = static_cast<std::int64_t>(source_.wall() - source_.monotonic());
     // Reading two clocks one after the other wavers by some ten nanoseconds; only a step moves the offset.
+    std::int64_t const offset = read_wall_offset();
     if (anchors_.empty() || std::abs(offset - wall_offset_) > 2'000) wall_offset_ = offset;
     std::size_t const size = anchors_.size();
     if (size >= 2 && now.monotonic - anchors_[size - 2].monotonic < anchor_spacing) {
@@ -84,19 +84,31 @@ class clock_converter {
   static constexpr std::uint64_t judged_every = 1'000'000'000;
   static constexpr double tolerance = 500e-6;
 
-  // The tightest of a few brackets: a preemption between the two reads would shift the anchor.
-  anchor read() const noexcept {
-    anchor best{};
+  struct pair {
+    std::uint64_t outer;
+    std::uint64_t inner;
+  };
+  // Two clocks at one moment: the tightest of a few brackets, for a preemption between two reads would shift one against the other.
+  static pair read_together(std::uint64_t (*outer)() noexcept, std::uint64_t (*inner)() noexcept) noexcept {
+    pair best{};
     std::uint64_t tightest = ~std::uint64_t{0};
     for (int attempt = 0; attempt < 3; ++attempt) {
-      std::uint64_t const before = source_.ticks();
-      std::uint64_t const monotonic = source_.monotonic();
-      std::uint64_t const width = source_.ticks() - before;
+      std::uint64_t const before = outer();
+      std::uint64_t const between = inner();
+      std::uint64_t const width = outer() - before;
       if (width >= tightest) continue;
       tightest = width;
-      best = {before + width / 2, monotonic};
+      best = {before + width / 2, between};
     }
     return best;
+  }
+  anchor read() const noexcept {
+    pair const now = read_together(source_.ticks, source_.monotonic);
+    return {now.outer, now.inner};
+  }
+  std::int64_t read_wall_offset() const noexcept {
+    pair const now = read_together(source_.monotonic, source_.wall);
+    return static_cast<std::int64_t>(now.inner - now.outer);
   }
 
   void judge(anchor const& now) noexcept {

@@ -5,8 +5,10 @@
 // up to what it saw, so it never spins on a producer's cache line. One thread at a time; never waits for anything.
 
 #include <nanospan/otlp.hpp>
+#include <nanospan/stats.hpp>
 
 #include <algorithm>
+#include <new>
 #include <vector>
 
 namespace nanospan::inline v0::detail {
@@ -22,7 +24,8 @@ class collector {
   collector(collector_limits limits, std::string resource, clock_source clock = {})
       : limits_{limits}, clock_{clock}, encoder_{std::move(resource)} {}
 
-  // One pass. `emit(batch&&)` is called for each batch that is full.
+  // One pass. `emit(batch&&)` is called for each batch that is full. Throws std::bad_alloc before it has read anything; spans for which
+  // there is no memory later are dropped and counted.
   template <typename Emit>
   void drain(Emit&& emit) {
     seen_.clear();
@@ -52,7 +55,14 @@ class collector {
   // Whatever is there becomes a batch.
   template <typename Emit>
   void cut(Emit&& emit) {
-    if (encoder_.span_count() != 0) emit(encoder_.cut());
+    std::size_t const spans = encoder_.span_count();
+    if (spans == 0) return;
+    try {
+      emit(encoder_.cut());
+    } catch (std::bad_alloc const&) {
+      background.dropped_no_memory.add(spans);
+      encoder_.clear();
+    }
   }
 
   // How full the fullest ring was in the last pass, from 0 to 1.
@@ -79,7 +89,11 @@ class collector {
   template <typename Emit>
   void take(std::byte const* record, Emit& emit) {
     if (encoder_.span_count() == 0) first_span_ = monotonic_nanoseconds();
-    encoder_.add(record, clock_);
+    try {
+      encoder_.add(record, clock_);
+    } catch (std::bad_alloc const&) {
+      background.dropped_no_memory.add(1);
+    }
     std::free(otlp_encoder::heap_of(record).block);
     if (encoder_.span_count() >= limits_.batch_spans || encoder_.bytes() >= limits_.batch_bytes) cut(emit);
   }

@@ -150,6 +150,52 @@ class otlp_encoder {
 
   // Appends a record's span. Throws std::bad_alloc, the batch unchanged.
   void add(std::byte const* record, clock_converter const& clock) {
+    std::size_t const before = out_.size();
+    try {
+      write_span(record, clock);
+    } catch (...) {
+      out_.rewind(before);
+      throw;
+    }
+    ++spans_;
+  }
+
+  // The spans so far as a request; empty afterwards. Throws std::bad_alloc, nothing changed.
+  batch cut() {
+    std::size_t const before = out_.size();
+    out_.require(scope_.size() + resource_.size() + 64);
+    out_.bytes_field(1, scope_);     // ScopeSpans.scope
+    out_.end_message(2, 0);          // ResourceSpans.scope_spans
+    out_.bytes_field(1, resource_);  // ResourceSpans.resource
+    out_.end_message(1, 0);          // ExportTraceServiceRequest.resource_spans
+    try {
+      batch done{std::string{out_.view()}, spans_};
+      clear();
+      return done;
+    } catch (...) {
+      out_.rewind(before);
+      throw;
+    }
+  }
+  void clear() noexcept {
+    out_.clear();
+    spans_ = 0;
+  }
+
+  // The heap block that a record owns, for whoever is done with the record; {null, 0} for most.
+  static heap_payload heap_of(std::byte const* record) noexcept {
+    record_header header;
+    std::memcpy(&header, record, sizeof header);
+    if (header.meta.size != sizeof header + sizeof(entry_head) + sizeof(heap_payload)) return {};
+    entry_head head;
+    std::memcpy(&head, record + sizeof header, sizeof head);
+    heap_payload heap{};
+    if (head.type == entry_type::heap_block) std::memcpy(&heap, record + sizeof header + sizeof head, sizeof heap);
+    return heap;
+  }
+
+ private:
+  void write_span(std::byte const* record, clock_converter const& clock) {
     record_header header;
     std::memcpy(&header, record, sizeof header);
     std::byte const* entries = record + sizeof header;
@@ -187,35 +233,8 @@ class otlp_encoder {
     write_id(2, header.span);
     write_id(1, header.trace);
     out_.end_message(2, since);  // ScopeSpans.spans
-    ++spans_;
   }
 
-  // The spans so far as a request; empty afterwards.
-  batch cut() {
-    out_.require(scope_.size() + resource_.size() + 64);
-    out_.bytes_field(1, scope_);     // ScopeSpans.scope
-    out_.end_message(2, 0);          // ResourceSpans.scope_spans
-    out_.bytes_field(1, resource_);  // ResourceSpans.resource
-    out_.end_message(1, 0);          // ExportTraceServiceRequest.resource_spans
-    batch done{std::string{out_.view()}, spans_};
-    out_.clear();
-    spans_ = 0;
-    return done;
-  }
-
-  // The heap block that a record owns, for whoever is done with the record; {null, 0} for most.
-  static heap_payload heap_of(std::byte const* record) noexcept {
-    record_header header;
-    std::memcpy(&header, record, sizeof header);
-    if (header.meta.size != sizeof header + sizeof(entry_head) + sizeof(heap_payload)) return {};
-    entry_head head;
-    std::memcpy(&head, record + sizeof header, sizeof head);
-    heap_payload heap{};
-    if (head.type == entry_type::heap_block) std::memcpy(&heap, record + sizeof header + sizeof head, sizeof heap);
-    return heap;
-  }
-
- private:
   void collect(record_header const& header, std::byte const* entries, std::size_t entry_bytes) {
     attributes_.clear();
     event_count_ = 0;

@@ -5,17 +5,17 @@
 
 #include <nanospan/collector.hpp>
 #include <nanospan/detail/descriptor.hpp>
+#include <nanospan/detail/guest_thread.hpp>
 #include <nanospan/resource.hpp>
 #include <nanospan/sender.hpp>
 
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 namespace nanospan::inline v0::detail {
@@ -63,53 +63,54 @@ class pipeline : export_wait {
         report_{report},
         collector_{{options_.max_batch_spans, options_.max_batch_bytes, nanoseconds(options_.schedule_delay)},
                    resource::detect(options_, env).encoded()},
-        sender_{options_.exporter, {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report},
+        sender_{std::move(options_.exporter), {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report},
         owner_process_{::getpid()} {
     if (!wake_.made()) throw configuration_error{"no descriptor left for the background thread's wake-up pipe"};
     collector::prepare_slot();
     if (!options_.background_thread) return;
-    sigset_t all, before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);  // a good guest handles none of the program's signals
     try {
-      thread_ = std::thread{[this] { run(); }};
-    } catch (...) {
-      ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-      throw configuration_error{"the background thread cannot be started"};
+      thread_ = start_guest_thread([this] { run(); });
+    } catch (std::system_error const& error) {
+      throw configuration_error{std::string{"the background thread cannot be started: "} + error.what()};
     }
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
   bool flush(duration limit) {
-    if (!options_.background_thread) return flush_here(monotonic_nanoseconds() + nanoseconds(limit));
+    if (!options_.background_thread) return flush_here(later(limit));
     std::unique_lock lock{mutex_};
     if (over_) return false;
     std::uint64_t const mine = ++flush_wanted_;
     wake_.wake();
-    bool const in_time = flushed_.wait_for(lock, std::chrono::nanoseconds{limit.nanoseconds()}, [&] { return flush_done_ >= mine || over_; });
+    // A year is for ever, and no overflow.
+    std::chrono::nanoseconds const bounded{std::min(limit, duration::of_milliseconds(31'536'000'000)).nanoseconds()};
+    bool const in_time = flushed_.wait_for(lock, bounded, [&] { return flush_done_ >= mine || over_; });
     return in_time && flush_failed_ < mine && !over_;
   }
 
   void poll() {
     std::lock_guard const alone{work_};
-    round();
+    if (!stopping()) round();
   }
 
-  // Flushes within options.shutdown_limit, ends the thread, reports. Once; a second call does nothing. In a forked child, nothing:
-  // what the parent had recorded is the parent's to send.
-  void stop() {
-    if (stopped_ || ::getpid() != owner_process_) return;
+  // Flushes within options.shutdown_limit and ends the thread. True the first time; another call waits until that is done. In a forked
+  // child, nothing: what the parent had recorded is the parent's to send.
+  bool stop() {
+    if (::getpid() != owner_process_ || thread_.get_id() == std::this_thread::get_id()) return false;
+    std::lock_guard const one_at_a_time{stop_};
+    if (stopped_) return false;
     stopped_ = true;
-    stop_deadline_.store(monotonic_nanoseconds() + nanoseconds(options_.shutdown_limit), std::memory_order_relaxed);
-    stopping_.store(true, std::memory_order_release);  // Release: pairs with the acquire in run() and wait(), which then read the deadline.
+    stop_deadline_.store(later(options_.shutdown_limit), std::memory_order_relaxed);  // Relaxed: the next line publishes it.
+    stopping_.store(true, std::memory_order_release);  // Release: pairs with the acquire in stopping().
     wake_.wake();
     if (thread_.joinable()) thread_.join();
     else end();
-    report_losses();
+    return true;
   }
+  void say(std::string const& line) const { report_(line); }
 
  private:
   static std::uint64_t nanoseconds(duration d) noexcept { return d.nanoseconds() < 0 ? 0 : static_cast<std::uint64_t>(d.nanoseconds()); }
+  static std::uint64_t later(duration d) noexcept { return monotonic_nanoseconds() + nanoseconds(d); }
   bool stopping() const noexcept { return stopping_.load(std::memory_order_acquire); }  // Acquire: pairs with the release in stop().
   std::uint64_t stop_deadline() const noexcept { return stop_deadline_.load(std::memory_order_relaxed); }
 
@@ -178,7 +179,7 @@ class pipeline : export_wait {
   bool flush_here(std::uint64_t deadline) {
     std::lock_guard const alone{work_};
     wait_limit_ = deadline;
-    bool const sent = !stopped_ && send_all(deadline);
+    bool const sent = !stopping() && send_all(deadline);
     wait_limit_ = ~std::uint64_t{0};
     return sent;
   }
@@ -199,27 +200,10 @@ class pipeline : export_wait {
     drain();  // what was being recorded meanwhile
     cut();
     sender_.abandon();
+    sender_.shutdown(*this);
     std::lock_guard const lock{mutex_};
     over_ = true;
     flushed_.notify_all();
-  }
-  void report_losses() const {
-    stats_snapshot const now = stats();
-    std::string why;
-    auto const add = [&](std::uint64_t spans, char const* reason) {
-      if (spans != 0) why += (why.empty() ? "" : ", ") + std::to_string(spans) + " " + reason;
-    };
-    add(now.dropped.no_provider, "before there was a tracer_provider");
-    add(now.dropped.after_shutdown, "after the provider's end");
-    add(now.dropped.ring_full, "in full rings (raise options.ring_bytes)");
-    add(now.dropped.no_ring, "for want of ring memory (raise options.ring_memory_limit_bytes)");
-    add(now.dropped.no_slot, "at the end of threads");
-    add(now.dropped.queue_full, "in a full queue (raise options.max_queue_bytes)");
-    add(now.dropped.export_failed, "that could not be sent");
-    add(now.dropped.shutdown, "still unsent at the end");
-    add(now.unconfirmed, "sent but never confirmed");
-    add(now.rejected, "rejected by the collector");
-    if (!why.empty()) report_("of " + std::to_string(now.ended) + " spans, " + std::to_string(now.exported) + " arrived; lost: " + why);
   }
 
   // export_wait, for the exporter: each turn lasts at most one drain interval, and the rings are drained in between.
@@ -266,6 +250,7 @@ class pipeline : export_wait {
 
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint64_t> stop_deadline_{~std::uint64_t{0}};
+  std::mutex stop_;  // the one below
   bool stopped_ = false;
   pid_t owner_process_;
   std::thread thread_;

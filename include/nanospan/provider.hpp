@@ -23,6 +23,7 @@ struct provider_state {
   std::mutex mutex;
   std::shared_ptr<pipeline> current;
   std::vector<std::shared_ptr<sampler const>> samplers;  // all that there ever were: a thread may be asking one
+  stats_snapshot reported;                                // what the providers before have told of
   bool hooked = false;                                    // atexit and fork handlers are in place
 };
 inline provider_state& the_provider() {
@@ -35,13 +36,40 @@ inline std::shared_ptr<pipeline> current_pipeline() {
   return provider.current;
 }
 
+// The account since the last report, in one line; empty where nothing was lost.
+inline std::string account_of_losses(stats_snapshot const& now, stats_snapshot const& before) {
+  std::string why;
+  auto const add = [&](std::uint64_t spans, std::uint64_t told, char const* reason) {
+    if (spans > told) why += (why.empty() ? "" : ", ") + std::to_string(spans - told) + " " + reason;
+  };
+  auto const& lost = now.dropped;
+  auto const& told = before.dropped;
+  add(lost.no_provider, told.no_provider, "before there was a tracer_provider");
+  add(lost.after_shutdown, told.after_shutdown, "after a tracer_provider's end");
+  add(lost.ring_full, told.ring_full, "in full rings (raise options.ring_bytes)");
+  add(lost.no_ring, told.no_ring, "for want of ring memory (raise options.ring_memory_limit_bytes)");
+  add(lost.no_slot, told.no_slot, "at the end of threads");
+  add(lost.queue_full, told.queue_full, "in a full queue (raise options.max_queue_bytes)");
+  add(lost.export_failed, told.export_failed, "that could not be sent");
+  add(lost.no_memory, told.no_memory, "for want of memory");
+  add(lost.shutdown, told.shutdown, "still unsent at the end");
+  add(now.unconfirmed, before.unconfirmed, "sent but never confirmed");
+  add(now.rejected, before.rejected, "rejected by the collector");
+  if (why.empty()) return why;
+  return "of " + std::to_string(now.ended - before.ended) + " spans, " + std::to_string(now.exported - before.exported) + " arrived; lost: " + why;
+}
+
 inline void end_provider(std::shared_ptr<pipeline> const& which) {
   if (which == nullptr) return;
   std::uint32_t const was = recording.word.load(std::memory_order_relaxed);
   // Relaxed, as every reader of it: a span that is being recorded now is drained or held.
   recording.word.store(recording_over | (was & recording_monotonic), std::memory_order_relaxed);
   door.flush.store(nullptr, std::memory_order_relaxed);
-  which->stop();
+  if (!which->stop()) return;
+  auto& provider = the_provider();
+  stats_snapshot const now = stats();
+  if (std::string const line = account_of_losses(now, provider.reported); !line.empty()) which->say(line);
+  provider.reported = now;
 }
 
 // std::exit does not unwind main: what the provider's destructor would have done.
@@ -59,6 +87,7 @@ inline void in_forked_child() {
   }
   forget_parent();
   background.reset();
+  provider.reported = {};
 }
 
 // The options as they will be used: checked, and completed from the environment.

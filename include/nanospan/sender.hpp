@@ -35,10 +35,10 @@ class sender {
   // Someone waits for the queue: do not sit out a back-off.
   void hurry() noexcept { next_attempt_ = 0; }
 
-  // Never waits: where there is no room the oldest goes.
+  // Never waits: where there is no room the oldest goes. Throws std::bad_alloc, nothing changed.
   void push(batch&& one) {
-    bytes_ += one.otlp.size();
     queue_.push_back({std::move(one)});
+    bytes_ += queue_.back().spans.otlp.size();
     // The one that is being sent stays where it is.
     while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u)) {
       auto const oldest = std::next(queue_.begin(), sending_ ? 1 : 0);
@@ -68,6 +68,15 @@ class sender {
       lose(queue_.front().spans.span_count);
       forget(queue_.begin());
     }
+  }
+  // The very end, after abandon(): the exporter writes what it holds and is let go.
+  void shutdown(export_wait& wait) {
+    try {
+      exporter_->shutdown(wait);
+    } catch (...) {
+      say("the exporter threw while it was shut down");
+    }
+    exporter_.reset();
   }
   // Nobody answers there: at the program's end not worth a wait.
   bool unreachable() const noexcept { return unreachable_; }
@@ -110,7 +119,7 @@ class sender {
     front.unconfirmed |= result.what == outcome::unconfirmed;
     failed(result.message);
     std::uint64_t const now = monotonic_nanoseconds();
-    std::uint64_t const delay = back_off(front.attempts++, static_cast<std::uint64_t>(result.retry_after.nanoseconds()));
+    std::uint64_t const delay = back_off(front.attempts++, result.retry_after);
     if (result.what != outcome::failure && now + delay - front.first_attempt <= limits_.retry) {
       next_attempt_ = now + delay;
       return;
@@ -121,12 +130,12 @@ class sender {
     next_attempt_ = result.what == outcome::failure ? 0 : now + delay;
   }
 
-  std::uint64_t back_off(unsigned attempts, std::uint64_t least) {
+  std::uint64_t back_off(unsigned attempts, duration least) {
     auto delay = static_cast<double>(limits_.first_back_off);
     for (unsigned i = 0; i < attempts && delay < static_cast<double>(limits_.longest_back_off); ++i) delay *= 1.5;
     delay = std::min(delay, static_cast<double>(limits_.longest_back_off));
     auto const random = static_cast<double>(std::bit_cast<std::uint64_t>(random_.next_span_id()) >> 11) * 0x1p-53;
-    return std::max(least, static_cast<std::uint64_t>(delay * (0.5 + random)));
+    return std::max(static_cast<std::uint64_t>(std::max(least, duration{}).nanoseconds()), static_cast<std::uint64_t>(delay * (0.5 + random)));
   }
 
   void forget(std::list<queued>::iterator which) {

@@ -19,10 +19,11 @@ struct stats_snapshot {
     std::uint64_t no_slot = 0;         ///< in thread-local destructors after the thread's end, or without memory
     std::uint64_t queue_full = 0;      ///< encoded batches waited beyond options.max_queue_bytes
     std::uint64_t export_failed = 0;   ///< the exporter gave up: not retryable, or out of time
+    std::uint64_t no_memory = 0;       ///< there was no memory to encode or queue them
     std::uint64_t shutdown = 0;        ///< still queued when options.shutdown_limit ran out
 
     std::uint64_t total() const noexcept {
-      return no_provider + after_shutdown + ring_full + no_ring + no_slot + queue_full + export_failed + shutdown;
+      return no_provider + after_shutdown + ring_full + no_ring + no_slot + queue_full + export_failed + no_memory + shutdown;
     }
   };
 
@@ -47,10 +48,11 @@ struct background_counters {
   counter unconfirmed;
   counter dropped_queue_full;
   counter dropped_export_failed;
+  counter dropped_no_memory;
   counter dropped_shutdown;
 
   void reset() noexcept {
-    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_shutdown}) one->reset();
+    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_no_memory, &dropped_shutdown}) one->reset();
   }
 };
 NANOSPAN_DETAIL_SHARED inline constinit background_counters background{};
@@ -67,6 +69,7 @@ inline stats_snapshot stats() noexcept {
   now.unconfirmed = done.unconfirmed.read();
   now.dropped.queue_full = done.dropped_queue_full.read();
   now.dropped.export_failed = done.dropped_export_failed.read();
+  now.dropped.no_memory = done.dropped_no_memory.read();
   now.dropped.shutdown = done.dropped_shutdown.read();
   std::uint64_t const settled = now.accounted();
   std::uint64_t recorded = 0;

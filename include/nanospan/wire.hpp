@@ -25,6 +25,8 @@ class reverse_writer {
   std::size_t size() const noexcept { return static_cast<std::size_t>(end_ - at_); }
   std::string_view view() const noexcept { return {reinterpret_cast<char const*>(at_), size()}; }
   void clear() noexcept { at_ = end_; }
+  // Takes back what was written since size() was `size`.
+  void rewind(std::size_t size) noexcept { at_ = end_ - size; }
 
   // Room for `bytes` more. Throws std::bad_alloc, having changed nothing.
   void require(std::size_t bytes) {

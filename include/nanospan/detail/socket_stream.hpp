@@ -4,7 +4,9 @@
 // A TCP connection for Beast's synchronous algorithms whose every step waits through export_wait: bounded by one deadline, draining the
 // rings meanwhile, and woken when the provider stops. Background thread.
 
+#include <nanospan/clock.hpp>
 #include <nanospan/detail/descriptor.hpp>
+#include <nanospan/detail/guest_thread.hpp>
 #include <nanospan/exporter.hpp>
 
 #include <boost/asio/buffer.hpp>
@@ -42,14 +44,14 @@ class resolution {
       return self;
     }
     if (!make_pipe(self->reader_, self->writer_)) return nullptr;
-    std::thread{[self, host, service] {
+    start_guest_thread([self, host, service] {
       addrinfo hints{};
       hints.ai_socktype = SOCK_STREAM;
       hints.ai_flags = AI_NUMERICSERV;
       self->error_ = ::getaddrinfo(host.c_str(), service.c_str(), &hints, &self->found_);
       self->finished_.store(true, std::memory_order_release);  // Release: pairs with the acquire in finished().
       [[maybe_unused]] auto const written = ::write(self->writer_.get(), "", 1);
-    }}.detach();
+    }).detach();
     return self;
   }
   ~resolution() {
@@ -90,9 +92,13 @@ class socket_stream {
       if (wait_->wait(lookup->descriptor_to_wait_for(), false, deadline_) != export_wait::outcome::ready && !lookup->finished())
         return "looking up \"" + host + "\" took too long";
     if (lookup->found() == nullptr) return "cannot look up \"" + host + "\": " + lookup->error();
+    std::uint64_t left = 0;
+    for (addrinfo const* address = lookup->found(); address != nullptr; address = address->ai_next) ++left;
     std::string why = "no address";
     for (addrinfo const* address = lookup->found(); address != nullptr; address = address->ai_next) {
-      why = connect(*address);
+      // Each gets an equal share of the time: one that swallows what it is sent does not keep the others from being tried.
+      std::uint64_t const now = monotonic_nanoseconds();
+      why = connect(*address, deadline_ > now ? now + (deadline_ - now) / left-- : now);
       if (why.empty()) return why;
     }
     return why;
@@ -124,7 +130,7 @@ class socket_stream {
     return count;
   }
 
-  std::string connect(addrinfo const& address) {
+  std::string connect(addrinfo const& address, std::uint64_t deadline) {
     socket_ = descriptor{::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, address.ai_protocol)};
     if (!socket_.open()) return std::strerror(errno);
     int const on = 1;
@@ -132,7 +138,7 @@ class socket_stream {
     int error = ::connect(socket_.get(), address.ai_addr, address.ai_addrlen) == 0 ? 0 : errno;
     if (error == EINPROGRESS || error == EINTR) {
       socklen_t size = sizeof error;
-      if (wait_->wait(socket_.get(), true, deadline_) != export_wait::outcome::ready) error = ETIMEDOUT;
+      if (wait_->wait(socket_.get(), true, deadline) != export_wait::outcome::ready) error = ETIMEDOUT;
       else if (::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
     }
     if (error == 0) return {};
