@@ -26,10 +26,10 @@
 
 // The background half: only in the one source file that defines NANOSPAN_IMPLEMENTATION.
 #ifdef NANOSPAN_IMPLEMENTATION
-#include <nanospan/detail/utf8.hpp>
-#include <nanospan/detail/url.hpp>
 #include <nanospan/detail/descriptor.hpp>
 #include <nanospan/detail/guest_thread.hpp>
+#include <nanospan/detail/utf8.hpp>
+#include <nanospan/detail/url.hpp>
 #include <nanospan/clock_converter.hpp>
 #include <nanospan/environment.hpp>
 #include <nanospan/wire.hpp>

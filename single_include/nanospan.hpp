@@ -18,16 +18,10 @@
 // Every macro that a user may set before the first include, with its default and its effect.
 // None of them changes the layout of a type, so files with different settings link safely.
 
-/// 0 turns every NANOSPAN macro into nothing: no instruction, arguments not evaluated. Default 1. May differ per file.
+/// 0 turns every NANOSPAN macro into nothing: no instruction, arguments not evaluated. Default 1. May differ per file. A variable that
+/// only annotations use is then unused, and a compiler may say so.
 #ifndef NANOSPAN_ENABLED
 #define NANOSPAN_ENABLED 1
-#endif
-
-/// Called with a condition that only misuse of the library makes false (a span ended on a thread that does not own it,
-/// scopes closed out of order). Default: assert() in debug builds, nothing otherwise; misuse is counted in either case.
-#ifndef NANOSPAN_ASSERT
-#include <cassert>
-#define NANOSPAN_ASSERT(condition) assert(condition)
 #endif
 
 /// 0 silences the line that the file with NANOSPAN_IMPLEMENTATION prints to stderr at exit when spans were recorded and no
@@ -475,7 +469,7 @@ class attribute {
     } else if constexpr (std::floating_point<Value>) {
       set(entry_type::floating, std::bit_cast<std::uint64_t>(static_cast<double>(value)));
     } else {
-      static_assert(std::is_convertible_v<Value const&, std::string_view>, "an attribute's value is a bool, a number or text");
+      static_assert(std::is_convertible_v<Value const&, std::string_view> && !std::is_null_pointer_v<Value>, "an attribute's value is a bool, a number or text");
       if constexpr (std::is_pointer_v<Value>) {
         set_text(value != nullptr ? std::string_view{value} : std::string_view{});
       } else {
@@ -503,15 +497,15 @@ class attribute {
 
 namespace detail {
 
-// Lets a class take up to twelve attributes in one call, `x.set({"a", 1}, {"b", 2})`. Overloads, because an initializer_list does
-// not survive a co_await among its elements in g++ before 13, and costs the caller more code.
+// Lets a class take up to twelve attributes in one call, `x.set({"a", 1}, {"b", 2})`, by its add_all(). Overloads, because an
+// initializer_list does not survive a co_await among its elements in g++ before 13, and costs the caller more code.
 template <typename Derived>
 class attribute_setters {
   using a = attribute const&;
   template <typename... Attribute>
   NANOSPAN_DETAIL_INLINE Derived& all(Attribute const&... each) noexcept {
     auto& self = static_cast<Derived&>(*this);
-    (self.add(each), ...);
+    self.add_all(each...);
     return self;
   }
 
@@ -577,7 +571,7 @@ struct record_meta {
   span_kind kind;
   std::uint8_t flags;        // record_flag
   std::uint8_t trace_flags;  // W3C
-  std::uint8_t unused;
+  std::uint8_t status;       // status_code; its description is an entry
 };
 static_assert(sizeof(record_meta) == 8);
 
@@ -718,16 +712,17 @@ class ring {
 // Which ring a thread records into: acquired at its first span, handed over when the thread exits, reused by a later thread.
 // Slots hang in one registry, are never freed and never move, so that whoever still records at exit finds them.
 
+#include <pthread.h>
 #include <sys/mman.h>
 
 namespace nanospan::inline v0::detail {
 
 // A counter with one writer at a time: plain loads and stores, no locked instruction.
-// Relaxed throughout: read for reporting, orders nothing.
 class counter {
  public:
-  void add(std::uint64_t n) noexcept { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
-  std::uint64_t read() const noexcept { return value_.load(std::memory_order_relaxed); }
+  // Relaxed: only this thread writes it. Release: pairs with the acquire in read(), so that who sees a span settled sees it recorded.
+  void add(std::uint64_t n) noexcept { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release); }
+  std::uint64_t read() const noexcept { return value_.load(std::memory_order_acquire); }
 
   void reset() noexcept { value_.store(0, std::memory_order_relaxed); }
 
@@ -763,6 +758,7 @@ struct thread_registry {
   std::atomic<std::uint64_t> ring_bytes{512u << 10};     // a new thread's ring while there is plenty
   std::atomic<std::uint64_t> ring_memory_limit_bytes{64u << 20};
   std::atomic<std::uint64_t> dropped_no_slot{0};         // spans of threads whose slot was gone (exit) or could not be had (memory)
+  std::atomic<bool> fork_hooked{false};
 };
 NANOSPAN_DETAIL_SHARED inline constinit thread_registry registry{};
 
@@ -838,6 +834,7 @@ struct slot_owner {
   ~slot_owner() {
     thread_slot* const slot = std::exchange(this_thread.slot, nullptr);
     this_thread.exited = true;
+    this_thread.current = {};  // after std::exit scopes of this thread may still be open, and are nobody's parents any more
     if (slot == nullptr) return;
     auto const left_as = !slot->ring.attached() ? slot_state::empty : slot->ring.consumed() == slot->ring.published() ? slot_state::ready : slot_state::orphaned;
     slot->state.store(left_as, std::memory_order_release);  // Release: pairs with the acquire in reuse_slot() and in the consumer.
@@ -845,9 +842,26 @@ struct slot_owner {
   void exists() noexcept {}
 };
 
+// In a forked child, which has this thread only: what the others recorded is the parent's to send, their slots are free, the ids go
+// another way, and the account begins anew.
+inline void forget_parent() noexcept {
+  for_each_slot([](thread_slot& slot) {
+    slot.ring.reset();
+    for (counter* one : {&slot.dropped_ring_full, &slot.dropped_no_ring, &slot.dropped_after_shutdown, &slot.dropped_no_provider, &slot.misused})
+      one->reset();
+    if (&slot == this_thread.slot) return;
+    slot.scopes_lost.store(0, std::memory_order_relaxed);  // Relaxed, as the next: this thread is alone.
+    slot.state.store(slot.ring.attached() ? slot_state::ready : slot_state::empty, std::memory_order_relaxed);
+  });
+  registry.dropped_no_slot.store(0, std::memory_order_relaxed);
+  if (this_thread.slot != nullptr) this_thread.random.seed();
+}
+
 // The thread's first span: seeds its ids, finds or makes a slot, hooks the thread's exit. Null without memory or after that exit.
 NANOSPAN_DETAIL_COLD inline thread_slot* acquire_slot() noexcept {
   if (this_thread.exited) return nullptr;
+  // Relaxed: whichever thread is first hooks; a fork that another thread makes meanwhile is not its child's first span.
+  if (!registry.fork_hooked.exchange(true, std::memory_order_relaxed)) ::pthread_atfork(nullptr, nullptr, forget_parent);
   thread_slot* slot = reuse_slot();
   if (slot == nullptr) slot = add_slot();
   if (slot == nullptr) return nullptr;
@@ -858,27 +872,14 @@ NANOSPAN_DETAIL_COLD inline thread_slot* acquire_slot() noexcept {
   return slot;
 }
 
-// In a forked child, which has this thread only: what the others recorded is the parent's to send, their slots are free, the ids go
-// another way, and the account begins anew.
-inline void forget_parent() noexcept {
-  for_each_slot([](thread_slot& slot) {
-    slot.ring.reset();
-    for (counter* one : {&slot.dropped_ring_full, &slot.dropped_no_ring, &slot.dropped_after_shutdown, &slot.dropped_no_provider, &slot.misused})
-      one->reset();
-    if (&slot != this_thread.slot)
-      slot.state.store(slot.ring.attached() ? slot_state::ready : slot_state::empty, std::memory_order_relaxed);  // Relaxed: alone.
-  });
-  registry.dropped_no_slot.store(0, std::memory_order_relaxed);
-  if (this_thread.slot != nullptr) this_thread.random.seed();
-}
-
 }  // namespace nanospan::inline v0::detail
 
 // ---- nanospan/scope.hpp --------------------------------------------------------------------------------------------------------
 
 // The stack of open scopes: each remembers the context that it replaced and puts it back, if it still finds its own.
 // A scope that is closed out of order or on a foreign thread puts nothing back; its thread is told through a count, and from then
-// on follows no pointer that it installed before. So misuse costs attributes and wrong parents, counted, and never memory.
+// on follows no pointer that it installed before. So misuse costs attributes and wrong parents, counted, and never memory, as long as
+// the foreign thread is done before this one goes on; two that use one span at once race, as with any object.
 
 namespace nanospan::inline v0 {
 namespace detail {
@@ -1108,16 +1109,26 @@ namespace nanospan::inline v0 {
 
 class span_recorder;
 
+namespace detail {
+class innermost_event;
+}
+
 /// An event just added; takes its attributes while it is the last thing that its span was told.
 class event_attributes : public detail::attribute_setters<event_attributes> {
  private:
   friend class span_recorder;
+  friend class detail::innermost_event;
   friend class detail::attribute_setters<event_attributes>;
+  event_attributes() noexcept = default;
   event_attributes(span_recorder* of, std::uint32_t offset) noexcept : span_{of}, offset_{offset} {}
+  template <typename... Attribute>
+  void add_all(Attribute const&... each) noexcept {
+    (add(each), ...);
+  }
   inline void add(attribute const& one) noexcept;
 
-  span_recorder* span_;  // null: not recorded
-  std::uint32_t offset_;
+  span_recorder* span_ = nullptr;  // null: not recorded
+  std::uint32_t offset_ = 0;
 };
 
 /// What scoped_span and span share: the record in the making. A span belongs to one thread at a time.
@@ -1135,19 +1146,23 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   }
 
   /// Adds an event, now. Attributes go on what it returns: `span.event("retry").set({"attempt", 2})`.
-  event_attributes event(literal name) noexcept { return add_event({name.data(), name.size(), {}, false, 0}); }
-  event_attributes event(copied name) noexcept {
-    return add_event({name.text.data(), static_cast<std::uint16_t>(name.text.size()), {}, true, 0});
-  }
-  /// Sets status Error with a description; the last one wins (OpenTelemetry, "Set Status").
+  event_attributes event(literal name) noexcept { return event_named({name.data(), name.size()}, false); }
+  event_attributes event(copied name) noexcept { return event_named(name.text, true); }
+  /// Sets status Error with a description, cut where the span is full; the last one wins (OpenTelemetry, "Set Status").
   NANOSPAN_DETAIL_OUT_OF_LINE void error(std::string_view description = {}) noexcept {
     if (!recording()) return;
-    std::uint32_t const size = bounded(description.size());
-    std::byte* const place = append({nullptr, 0, detail::entry_type::status, false, size + 1});
-    if (place == nullptr) return;
-    place[0] = static_cast<std::byte>(detail::status_code::error);
-    if (size != 0) std::memcpy(place + 1, description.data(), size);
+    header_.meta.status = static_cast<std::uint8_t>(detail::status_code::error);
+    std::size_t const room = detail::max_entry_bytes - used_;  // a multiple of 8
+    std::size_t const longest = room < sizeof(detail::entry_head) ? 0 : room - sizeof(detail::entry_head);
+    std::size_t size = description.size();
+    if (size > longest) {
+      size = longest;
+      while (size != 0 && (static_cast<std::uint8_t>(description[size]) & 0xc0) == 0x80) --size;  // no half of a character
+    }
+    std::byte* const place = append({nullptr, 0, detail::entry_type::status, false, static_cast<std::uint32_t>(size)});
+    if (place != nullptr && size != 0) std::memcpy(place, description.data(), size);
   }
+  void error(char const* description) noexcept { error(description != nullptr ? std::string_view{description} : std::string_view{}); }
 
  protected:
   enum class phase : std::uint8_t { absent, not_sampled, recording, ended };
@@ -1266,21 +1281,31 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
  private:
   friend class event_attributes;
   friend class scoped_span;
+  friend class detail::innermost_event;
   friend class detail::attribute_setters<span_recorder>;
+
+  event_attributes event_named(std::string_view name, bool copied) noexcept {
+    return add_event({name.data(), static_cast<std::uint16_t>(name.size()), {}, copied, 0});
+  }
 
   static constexpr std::uint32_t bounded(std::size_t size) noexcept {
     return static_cast<std::uint32_t>(size < detail::max_entry_bytes ? size : detail::max_entry_bytes);
   }
 
   NANOSPAN_DETAIL_COLD sampling_decision ask(birth const& as, detail::active_context const& parent) const noexcept {
-    // Acquire: pairs with the release of the provider that installed the sampler.
-    sampler const* const asked = detail::recording.asked.load(std::memory_order_acquire);
+    // Acquire: after the load of the word, it pairs with the release of the provider that installed the sampler.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    sampler const* const asked = detail::recording.asked.load(std::memory_order_relaxed);
     if (asked == nullptr) return sampling_decision::drop;
     span_context const parent_context = parent.share();
     std::string_view const name = as.from != nullptr ? std::string_view{as.from->name, as.from->name_size} : std::string_view{as.name, as.name_size};
     return asked->should_sample({parent_context, header_.trace, name, as.kind});
   }
 
+  template <typename... Attribute>
+  NANOSPAN_DETAIL_INLINE void add_all(Attribute const&... each) noexcept {
+    (add(each), ...);
+  }
   NANOSPAN_DETAIL_INLINE void add(attribute const& one) noexcept {
     if (!recording()) return;
     detail::entry_head const& head = one.head_;
@@ -1309,7 +1334,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     head.size = key_bytes + bounded(value_size);
     std::byte* const place = append(head);
     if (place == nullptr) return nullptr;
-    std::memcpy(place, key, head.key_size);
+    if (head.key_size != 0) std::memcpy(place, key, head.key_size);
     return place + key_bytes;
   }
   NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept {
@@ -1402,13 +1427,10 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     detail::thread_slot& slot = *thread.slot;
     if (!on) {
       slot.dropped_after_shutdown.add(1);
-    } else if (!slot.ring.attached()) {
-      if (detail::attach_ring(slot)) {
-        if (std::byte* const place = slot.ring.reserve(size)) return place;
-        slot.dropped_ring_full.add(1);
-      } else {
-        slot.dropped_no_ring.add(1);
-      }
+    } else if (!slot.ring.attached() && !detail::attach_ring(slot)) {
+      slot.dropped_no_ring.add(1);
+    } else if (std::byte* const place = slot.ring.reserve(size)) {  // the slot, or its ring, is new
+      return place;
     } else {
       slot.dropped_ring_full.add(1);
     }
@@ -1438,10 +1460,11 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
 
 inline void event_attributes::add(attribute const& one) noexcept {
   if (span_ == nullptr || !span_->recording()) return;
-  detail::entry_head head;
-  std::memcpy(&head, span_->entries_ + offset_, sizeof head);
+  detail::entry_head head{};
+  bool const in_bounds = offset_ + sizeof head <= span_->used_;  // the span may be another one by now
+  if (in_bounds) std::memcpy(&head, span_->entries_ + offset_, sizeof head);
   std::uint32_t const end = offset_ + static_cast<std::uint32_t>(sizeof head) + detail::padded(head.size);
-  if (end != span_->used_) {  // something else came after the event
+  if (!in_bounds || head.type != detail::entry_type::event || end != span_->used_) {  // something else came after the event
     ++span_->dropped_;
     return;
   }
@@ -1490,7 +1513,9 @@ class scoped_span : public span_recorder, detail::scope {
     auto& thread = detail::this_thread;
     if (thread.current.meta.owner_is_span && trusted(thread))
       return static_cast<scoped_span*>(const_cast<scope*>(static_cast<scope const*>(thread.current.owner)));
-    if (thread.slot != nullptr) thread.slot->misused.add(1);
+    // Relaxed: as in begin(). Without a provider no span is open, and that is no mistake.
+    bool const on = (detail::recording.word.load(std::memory_order_relaxed) & detail::recording_on) != 0;
+    if (on && thread.slot != nullptr) thread.slot->misused.add(1);
     return nullptr;
   }
 
@@ -1540,6 +1565,59 @@ class scoped_span : public span_recorder, detail::scope {
     release_state();
   }
 };
+
+namespace detail {
+
+// What NANOSPAN_SET and its like say to the innermost open span. It is looked for when their arguments are values already: making these
+// may open, close and annotate spans, or suspend the coroutine.
+class innermost_span : public attribute_setters<innermost_span> {
+ public:
+  // Asked first, so that the arguments are evaluated only where somebody listens.
+  static bool recording() noexcept {
+    scoped_span const* const open = scoped_span::innermost();
+    return open != nullptr && open->recording();
+  }
+  template <typename Text>
+  void error(Text const& description) const noexcept {
+    if (scoped_span* const open = scoped_span::innermost()) open->error(description);
+  }
+  void error() const noexcept { error(std::string_view{}); }
+
+ private:
+  friend class attribute_setters<innermost_span>;
+  template <typename... Attribute>
+  void add_all(Attribute const&... each) const noexcept {
+    if (scoped_span* const open = scoped_span::innermost()) open->set(each...);
+  }
+};
+
+// An event of that span: it happens with its first attributes, or at record() where it has none.
+class innermost_event : public attribute_setters<innermost_event> {
+ public:
+  explicit constexpr innermost_event(literal name) noexcept : name_{name.data(), name.size()} {}
+  explicit constexpr innermost_event(copied name) noexcept : name_{name.text}, is_copied_{true} {}
+  NANOSPAN_DETAIL_OUT_OF_LINE void record() noexcept { happen(); }
+
+ private:
+  friend class attribute_setters<innermost_event>;
+  template <typename... Attribute>
+  void add_all(Attribute const&... each) noexcept {
+    happen();
+    attributes_.set(each...);
+  }
+  void happen() noexcept {
+    if (std::exchange(happened_, true)) return;
+    scoped_span* const open = scoped_span::innermost();
+    if (open != nullptr) attributes_ = open->event_named(name_, is_copied_);
+  }
+
+  std::string_view name_;
+  bool is_copied_ = false;
+  bool happened_ = false;
+  event_attributes attributes_;
+};
+
+}  // namespace detail
 
 /// A span for work that crosses scopes or threads: hand it over by moving it. It is not the current span of any thread; open a
 /// context_scope with its context() where its children start. Ends at end() or with the object, on whichever thread that is.
@@ -1630,18 +1708,17 @@ class span : public span_recorder {
 /// A span named after the function: NANOSPAN_FUNCTION({"k", v});
 #define NANOSPAN_FUNCTION(...) NANOSPAN_DETAIL_SPAN(__func__, ::nanospan::span_kind::internal __VA_OPT__(, ) __VA_ARGS__)
 
-#define NANOSPAN_DETAIL_ON_CURRENT(what)                                                                                     \
-  do {                                                                                                                       \
-    if (::nanospan::scoped_span* nanospan_open = ::nanospan::scoped_span::innermost(); nanospan_open && nanospan_open->recording()) \
-      nanospan_open->what;                                                                                                   \
+#define NANOSPAN_DETAIL_ON_CURRENT(...)                                \
+  do {                                                                 \
+    if (::nanospan::detail::innermost_span::recording()) __VA_ARGS__; \
   } while (false)
 
 /// Attributes on this thread's innermost open span: NANOSPAN_SET({"items", n}); Where there is none, a counted no-op.
-#define NANOSPAN_SET(...) NANOSPAN_DETAIL_ON_CURRENT(set(__VA_ARGS__))
+#define NANOSPAN_SET(...) NANOSPAN_DETAIL_ON_CURRENT(::nanospan::detail::innermost_span{}.set(__VA_ARGS__))
 /// An event on it, at this moment: NANOSPAN_EVENT("retry", {"attempt", 2});
-#define NANOSPAN_EVENT(name, ...) NANOSPAN_DETAIL_ON_CURRENT(event(name) __VA_OPT__(.set(__VA_ARGS__)))
+#define NANOSPAN_EVENT(name, ...) NANOSPAN_DETAIL_ON_CURRENT(::nanospan::detail::innermost_event{name} __VA_OPT__(.set(__VA_ARGS__)).record())
 /// Status error on it, with a description: NANOSPAN_ERROR("card declined");
-#define NANOSPAN_ERROR(description) NANOSPAN_DETAIL_ON_CURRENT(error(description))
+#define NANOSPAN_ERROR(...) NANOSPAN_DETAIL_ON_CURRENT(::nanospan::detail::innermost_span{}.error(__VA_ARGS__))
 
 #else
 
@@ -1663,28 +1740,35 @@ class span : public span_recorder {
 // decides; where there is none either, the default named here.
 
 #include <exception>
+#include <limits>
 #include <vector>
 
 namespace nanospan::inline v0 {
 
 class exporter;
 
-/// A length of time; made from any std::chrono::duration, without the need to include <chrono> here.
+/// A length of time; made from any std::chrono::duration, without the need to include <chrono> here. What does not fit into 64 bits of
+/// nanoseconds is the longest (or shortest) that does.
 class duration {
  public:
   constexpr duration() noexcept = default;
   template <typename Chrono>
     requires requires(Chrono d) { d.count(); Chrono::period::num; Chrono::period::den; }
   constexpr duration(Chrono d) noexcept
-      : nanoseconds_{static_cast<std::int64_t>(static_cast<long double>(d.count()) * Chrono::period::num * 1'000'000'000 / Chrono::period::den)} {}
+      : nanoseconds_{bounded(static_cast<long double>(d.count()) * Chrono::period::num * 1'000'000'000 / Chrono::period::den)} {}
   static constexpr duration of_nanoseconds(std::int64_t n) noexcept { return duration{n}; }
-  static constexpr duration of_milliseconds(std::int64_t n) noexcept { return duration{n * 1'000'000}; }
+  static constexpr duration of_milliseconds(std::int64_t n) noexcept { return duration{bounded(static_cast<long double>(n) * 1'000'000)}; }
 
   constexpr std::int64_t nanoseconds() const noexcept { return nanoseconds_; }
   friend constexpr auto operator<=>(duration, duration) noexcept = default;
 
  private:
   explicit constexpr duration(std::int64_t nanoseconds) noexcept : nanoseconds_{nanoseconds} {}
+  static constexpr std::int64_t bounded(long double nanoseconds) noexcept {
+    if (nanoseconds >= 0x1p63L) return std::numeric_limits<std::int64_t>::max();
+    if (nanoseconds <= -0x1p63L) return std::numeric_limits<std::int64_t>::min();
+    return static_cast<std::int64_t>(nanoseconds);
+  }
   std::int64_t nanoseconds_ = 0;
 };
 
@@ -1939,7 +2023,7 @@ struct stats_snapshot {
   drops dropped = {};
   std::uint64_t unconfirmed = 0;  ///< sent in full, never answered: the collector may have them
   std::uint64_t held = 0;         ///< in rings, batches and queue
-  std::uint64_t misused = 0;      ///< not spans: NANOSPAN_SET and its like where no span was open
+  std::uint64_t misused = 0;      ///< not spans: NANOSPAN_SET and its like where no span was open, scopes closed out of order
 
   std::uint64_t accounted() const noexcept { return exported + rejected + dropped.total() + unconfirmed + held; }
 };
@@ -1988,7 +2072,7 @@ inline stats_snapshot stats() noexcept {
     now.misused += slot.misused.read() + slot.scopes_lost.load(std::memory_order_relaxed);
   });
   now.dropped.no_slot = detail::registry.dropped_no_slot.load(std::memory_order_relaxed);
-  now.held = recorded - settled;
+  now.held = recorded > settled ? recorded - settled : 0;
   now.ended = recorded + now.dropped.no_provider + now.dropped.after_shutdown + now.dropped.ring_full + now.dropped.no_ring + now.dropped.no_slot;
   return now;
 }
@@ -2046,6 +2130,113 @@ class tracer_provider {
 }  // namespace nanospan::inline v0
 
 #ifdef NANOSPAN_IMPLEMENTATION
+
+// ---- nanospan/detail/descriptor.hpp --------------------------------------------------------------------------------------------
+
+// File descriptors that close themselves, pipes made of them, and a write that harms nobody. Background half.
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+
+namespace nanospan::inline v0::detail {
+
+class descriptor {
+ public:
+  descriptor() noexcept = default;
+  explicit descriptor(int owned) noexcept : number_{owned} {}
+  descriptor(descriptor&& other) noexcept : number_{std::exchange(other.number_, -1)} {}
+  descriptor& operator=(descriptor other) noexcept {
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  ~descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  int get() const noexcept { return number_; }
+  bool open() const noexcept { return number_ >= 0; }
+
+ private:
+  int number_ = -1;
+};
+
+// Both ends close on exec and do not block.
+inline bool make_pipe(descriptor& reader, descriptor& writer) noexcept {
+  int ends[2];
+#if defined(__linux__)
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return false;  // at once: another thread may fork and exec
+#else
+  if (::pipe(ends) != 0) return false;
+  for (int const end : ends) {
+    ::fcntl(end, F_SETFD, FD_CLOEXEC);
+    ::fcntl(end, F_SETFL, O_NONBLOCK);
+  }
+#endif
+  reader = descriptor{ends[0]};
+  writer = descriptor{ends[1]};
+  return true;
+}
+
+inline bool writable_now(int number) noexcept {
+  pollfd watched{number, POLLOUT, 0};
+  return ::poll(&watched, 1, 0) == 1 && (watched.revents & POLLOUT) != 0;
+}
+
+// write(), but a reader that is gone is an error (EPIPE) and never a SIGPIPE, whatever the program does with that signal. Any thread.
+inline ssize_t write_without_signal(int number, void const* bytes, std::size_t count) noexcept {
+  sigset_t pipe_signal, before, pending;
+  ::sigemptyset(&pipe_signal);
+  ::sigaddset(&pipe_signal, SIGPIPE);
+  ::sigpending(&pending);
+  bool const was_pending = ::sigismember(&pending, SIGPIPE) == 1;
+  ::pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+  ssize_t const written = ::write(number, bytes, count);
+  int const error = errno;
+  if (written < 0 && error == EPIPE && !was_pending) {  // ours: taken before anybody sees it
+#if defined(__linux__)
+    timespec const at_once{};
+    ::sigtimedwait(&pipe_signal, nullptr, &at_once);
+#else
+    int taken = 0;
+    ::sigwait(&pipe_signal, &taken);
+#endif
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = error;
+  return written;
+}
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/guest_thread.hpp ------------------------------------------------------------------------------------------
+
+// Threads that are guests in the program: they handle none of its signals, but for those that a fault of their own raises. Background half.
+
+#include <thread>
+
+#include <signal.h>
+
+namespace nanospan::inline v0::detail {
+
+// Throws std::system_error where there is no thread to be had.
+template <typename Run>
+std::thread start_guest_thread(Run&& run) {
+  struct signals_blocked {
+    sigset_t before;
+    signals_blocked() noexcept {
+      sigset_t all;
+      ::sigfillset(&all);
+      for (int const fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS}) ::sigdelset(&all, fault);
+      ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    }
+    ~signals_blocked() { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); }
+  } const while_it_starts;  // a new thread inherits the mask
+  return std::thread{std::forward<Run>(run)};
+}
+
+}  // namespace nanospan::inline v0::detail
 
 // ---- nanospan/detail/utf8.hpp --------------------------------------------------------------------------------------------------
 
@@ -2108,6 +2299,13 @@ inline std::string repaired_utf8(std::string_view text) {
   return repaired;
 }
 
+// What a remote party says, for a person's terminal: its beginning, on one line, without what a terminal would obey.
+inline std::string excerpt(std::string_view text) {
+  std::string shown;
+  for (char const c : text.substr(0, 200)) shown += c >= ' ' && c < 0x7f ? c : ' ';
+  return shown;
+}
+
 }  // namespace nanospan::inline v0::detail
 
 // ---- nanospan/detail/url.hpp ---------------------------------------------------------------------------------------------------
@@ -2130,6 +2328,15 @@ struct url {
     std::string const shown = host.find(':') != std::string::npos ? "[" + host + "]" : host;
     bool const usual = port == (scheme == "https" ? 443 : 80);
     return usual ? shown : shown + ":" + std::to_string(port);
+  }
+
+  // For messages.
+  static std::string without_credentials(std::string_view text) {
+    std::size_t const scheme = text.find("://");
+    std::size_t const host = scheme == std::string_view::npos ? 0 : scheme + 3;
+    std::size_t const at = text.substr(0, text.find_first_of("/?#", host)).rfind('@');
+    if (at == std::string_view::npos || at < host) return std::string{text};
+    return std::string{text.substr(0, host)} + "…" + std::string{text.substr(at)};
   }
 
   static std::optional<url> parse(std::string_view text) {
@@ -2169,76 +2376,6 @@ struct url {
     return parsed;
   }
 };
-
-}  // namespace nanospan::inline v0::detail
-
-// ---- nanospan/detail/descriptor.hpp --------------------------------------------------------------------------------------------
-
-// File descriptors that close themselves, and pipes made of them. Background half.
-
-#include <fcntl.h>
-
-namespace nanospan::inline v0::detail {
-
-class descriptor {
- public:
-  descriptor() noexcept = default;
-  explicit descriptor(int owned) noexcept : number_{owned} {}
-  descriptor(descriptor&& other) noexcept : number_{std::exchange(other.number_, -1)} {}
-  descriptor& operator=(descriptor other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  int get() const noexcept { return number_; }
-  bool open() const noexcept { return number_ >= 0; }
-
- private:
-  int number_ = -1;
-};
-
-// Both ends close on exec and do not block.
-inline bool make_pipe(descriptor& reader, descriptor& writer) noexcept {
-  int ends[2];
-  if (::pipe(ends) != 0) return false;
-  for (int const end : ends) {
-    ::fcntl(end, F_SETFD, FD_CLOEXEC);
-    ::fcntl(end, F_SETFL, O_NONBLOCK);
-  }
-  reader = descriptor{ends[0]};
-  writer = descriptor{ends[1]};
-  return true;
-}
-
-}  // namespace nanospan::inline v0::detail
-
-// ---- nanospan/detail/guest_thread.hpp ------------------------------------------------------------------------------------------
-
-// Threads that are guests in the program: they handle none of its signals. Background half.
-
-#include <thread>
-
-#include <pthread.h>
-#include <signal.h>
-
-namespace nanospan::inline v0::detail {
-
-// Throws std::system_error where there is no thread to be had.
-template <typename Run>
-std::thread start_guest_thread(Run&& run) {
-  struct signals_blocked {
-    sigset_t before;
-    signals_blocked() noexcept {
-      sigset_t all;
-      ::sigfillset(&all);
-      ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    }
-    ~signals_blocked() { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); }
-  } const while_it_starts;  // a new thread inherits the mask
-  return std::thread{std::forward<Run>(run)};
-}
 
 }  // namespace nanospan::inline v0::detail
 
@@ -2375,7 +2512,8 @@ class clock_converter {
     anchor const& from = anchors_[to - 1];
     anchor const& until = anchors_[to];
     if (until.ticks <= from.ticks) return from.monotonic;  // a counter that stands still or went backwards
-    auto const distance = static_cast<double>(static_cast<std::int64_t>(ticks - from.ticks));
+    // Nothing is younger than the newest anchor; ticks that are were read from a counter that has jumped.
+    auto const distance = static_cast<double>(static_cast<std::int64_t>(std::min(ticks, until.ticks) - from.ticks));
     return from.monotonic + static_cast<std::uint64_t>(static_cast<std::int64_t>(distance * slope(from, until)));
   }
 
@@ -2401,7 +2539,9 @@ class clock_converter {
 // The OTEL_ variables (OpenTelemetry, "Environment Variable Specification"): an empty one counts as unset, a bad one is reported by
 // name and ignored. Read once, by the thread that constructs the provider.
 
+#include <algorithm>
 #include <charconv>
+#include <climits>
 #include <optional>
 
 namespace nanospan::inline v0::detail {
@@ -2411,9 +2551,9 @@ using pair_list = std::vector<std::pair<std::string, std::string>>;
 inline void default_message_handler(std::string_view line) noexcept {
   try {
     std::string text = "nanospan: ";
-    text.append(line).push_back('\n');
-    // One write, so that lines of several processes stay whole; what a full pipe does not take at once is let go.
-    [[maybe_unused]] auto const written = ::write(STDERR_FILENO, text.data(), text.size());
+    text.append(line.substr(0, PIPE_BUF - text.size() - 1)).push_back('\n');
+    // One write, of what a pipe takes whole or, when it is full, not at all: nobody waits for a reader of messages.
+    if (writable_now(STDERR_FILENO)) write_without_signal(STDERR_FILENO, text.data(), text.size());
   } catch (...) {  // no memory, no message
   }
 }
@@ -2442,13 +2582,30 @@ class environment {
     return duration::of_milliseconds(number);
   }
   // "k=v,k2=v2", values percent-decoded; any error discards the whole (OpenTelemetry, "Specifying resource information via an
-  // environment variable"). Headers have the same form.
+  // environment variable").
   std::optional<pair_list> pairs(char const* name) const {
     auto const value = text(name);
     if (!value) return std::nullopt;
     auto parsed = parse_pairs(*value);
     if (!parsed) ignored(name, *value, "not a list of key=value,key=value with percent-encoded values");
     return parsed;
+  }
+  // The same form; what cannot stand in a request's header discards the whole. Their values are secrets, and are not shown.
+  std::optional<pair_list> headers(char const* name) const {
+    auto const value = text(name);
+    if (!value) return std::nullopt;
+    auto parsed = parse_pairs(*value);
+    if (parsed && std::all_of(parsed->begin(), parsed->end(), [](auto const& one) { return is_header(one.first, one.second); })) return parsed;
+    ignored(name, "…", "not a list of key=value,key=value with percent-encoded values that fit into HTTP headers");
+    return std::nullopt;
+  }
+  // RFC 9110, "Field Names" and "Field Values".
+  static bool is_header(std::string_view name, std::string_view value) noexcept {
+    auto const token = [](char c) {
+      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || std::string_view{"!#$%&'*+-.^_`|~"}.find(c) != std::string_view::npos;
+    };
+    auto const visible = [](char c) { return c == '\t' || (static_cast<unsigned char>(c) >= ' ' && c != 0x7f); };
+    return !name.empty() && std::all_of(name.begin(), name.end(), token) && std::all_of(value.begin(), value.end(), visible);
   }
   void ignored(char const* name, std::string_view value, char const* why) const {
     report_(std::string{name} + "=\"" + std::string{value} + "\" is ignored: " + why);
@@ -2944,18 +3101,19 @@ class otlp_encoder {
       entry_bytes = heap.used;
     }
     collect(header, entries, entry_bytes);
-    out_.require(256 + attribute_set::text_bound(name_.size()) + attribute_set::text_bound(status_.size()) + tracestate_.size() +
+    out_.require(256 + attribute_set::text_bound(name_.size()) + attribute_set::text_bound(status_.size()) + attribute_set::text_bound(tracestate_.size()) +
                  attributes_.bound() + event_bound_);
     bool const monotonic = (header.meta.flags & monotonic_ticks) != 0;
     std::uint64_t const start = clock.to_unix(header.start_ticks, monotonic);
-    std::uint64_t const end = std::max(start, clock.to_unix(header.end_ticks, monotonic));
+    // Two reads of a coarse counter may be one tick; a span that takes no time is a mistake to some backends, and they say so on it.
+    std::uint64_t const end = std::max(start + 1, clock.to_unix(header.end_ticks, monotonic));
 
     std::size_t const since = out_.size();
     bool const remote = (header.meta.flags & parent_is_remote) != 0;
     out_.fixed32_field(16, header.meta.trace_flags | flag_remote_known | (remote ? flag_parent_remote : 0));
-    if (has_status_) {
+    if (header.meta.status != 0) {
       std::size_t const status = out_.size();
-      out_.varint_field(3, static_cast<std::uint64_t>(status_code::error));
+      out_.varint_field(3, header.meta.status);
       if (!status_.empty()) attribute_set::write_text(out_, 2, status_);
       out_.end_message(15, status);
     }
@@ -2980,17 +3138,13 @@ class otlp_encoder {
     event_bound_ = 0;
     dropped_ = 0;
     dropped_events_ = 0;
-    has_status_ = false;
     status_ = {};
     tracestate_ = {};
     name_ = header.from != nullptr ? std::string_view{header.from->name, header.from->name_size} : std::string_view{};
     for_each_entry(entries, entry_bytes, [&](entry_view const& entry) {
       switch (entry.head.type) {
         case entry_type::event: return collect(entry);
-        case entry_type::status:
-          has_status_ = true;
-          status_ = entry.text().substr(1);
-          return;
+        case entry_type::status: status_ = entry.text(); return;
         case entry_type::name: name_ = entry.key(); return;
         case entry_type::tracestate: tracestate_ = entry.text(); return;
         case entry_type::dropped: dropped_ = entry.word(); return;
@@ -3040,7 +3194,6 @@ class otlp_encoder {
   std::size_t event_bound_ = 0;
   std::uint64_t dropped_ = 0;
   std::uint64_t dropped_events_ = 0;
-  bool has_status_ = false;
   std::string_view status_;
   std::string_view name_;
   std::string_view tracestate_;
@@ -3463,9 +3616,9 @@ std::string waterfall(std::vector<span_data> spans, waterfall_style style) {
 // has arrived, then writes its waterfall. Never waits longer than the rings can: each write is of what a pipe takes at once.
 
 #include <cerrno>
+#include <climits>
 #include <list>
 
-#include <climits>
 #include <sys/ioctl.h>
 
 namespace nanospan::inline v0 {
@@ -3499,7 +3652,7 @@ struct console_exporter::state {
     while (!text.empty()) {
       std::uint64_t const deadline = detail::monotonic_nanoseconds() + 2'000'000'000;
       if (wait.wait(descriptor, true, deadline) != export_wait::outcome::ready) return false;
-      auto const written = ::write(descriptor, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
+      auto const written = detail::write_without_signal(descriptor, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
       if (written < 0 && errno != EINTR && errno != EAGAIN) return false;
       if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
     }
@@ -3546,8 +3699,8 @@ std::string console_exporter::description() const { return "the console"; }
 
 // ---- nanospan/detail/socket_stream.hpp -----------------------------------------------------------------------------------------
 
-// A TCP connection for Beast's synchronous algorithms whose every step waits through export_wait: bounded by one deadline, draining the
-// rings meanwhile, and woken when the provider stops. Background thread.
+// A TCP connection, always to the same place, for Beast's synchronous algorithms. Its every step waits through export_wait: bounded by one
+// deadline, draining the rings meanwhile, and woken when the provider stops. Background thread.
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -3613,6 +3766,11 @@ class socket_stream {
 
   bool open() const noexcept { return socket_.open(); }
   void close() noexcept { socket_ = descriptor{}; }
+  // Whether the other side has neither closed nor said anything that is still unread.
+  bool quiet() const noexcept {
+    char byte = 0;
+    return socket_.open() && ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+  }
   // For what follows: how to wait, and until when (monotonic nanoseconds).
   void bind(export_wait& wait, std::uint64_t deadline) noexcept {
     wait_ = &wait;
@@ -3621,11 +3779,13 @@ class socket_stream {
 
   // Tries each address in turn. Empty when connected, else why not.
   std::string connect(std::string const& host, std::uint16_t port) {
-    auto const lookup = resolution::start(host, port);
-    if (lookup == nullptr) return "no descriptor for a name lookup";
-    while (!lookup->finished())
-      if (wait_->wait(lookup->descriptor_to_wait_for(), false, deadline_) != export_wait::outcome::ready && !lookup->finished())
+    // A lookup that outlasts an attempt is waited for by the next one: never two at a time.
+    if (pending_ == nullptr) pending_ = resolution::start(host, port);
+    if (pending_ == nullptr) return "no descriptor for a name lookup";
+    while (!pending_->finished())
+      if (wait_->wait(pending_->descriptor_to_wait_for(), false, deadline_) != export_wait::outcome::ready && !pending_->finished())
         return "looking up \"" + host + "\" took too long";
+    auto const lookup = std::exchange(pending_, nullptr);
     if (lookup->found() == nullptr) return "cannot look up \"" + host + "\": " + lookup->error();
     std::uint64_t left = 0;
     for (addrinfo const* address = lookup->found(); address != nullptr; address = address->ai_next) ++left;
@@ -3717,6 +3877,7 @@ class socket_stream {
   }
 
   descriptor socket_;
+  std::shared_ptr<resolution> pending_;
   export_wait* wait_ = nullptr;
   std::uint64_t deadline_ = 0;
 };
@@ -3737,6 +3898,7 @@ class socket_stream {
 
 #include <charconv>
 #include <ctime>
+#include <optional>
 
 namespace nanospan::inline v0 {
 
@@ -3744,6 +3906,13 @@ struct otlp_http_exporter::state {
   otlp_http_options options;
   detail::url url;
   detail::socket_stream stream;
+  boost::beast::flat_buffer buffer;  // what the connection has brought beyond the last answer
+
+  void disconnect() noexcept {
+    stream.close();
+    buffer.clear();
+  }
+  export_result attempt(batch const& spans);
 };
 
 namespace detail {
@@ -3764,13 +3933,6 @@ inline std::optional<duration> retry_after(std::string_view text, std::int64_t n
   return duration::of_milliseconds(std::clamp(seconds, std::int64_t{0}, std::int64_t{86'400}) * 1'000);
 }
 
-// What a body says for a person's eyes: its printable beginning.
-inline std::string excerpt(std::string_view body) {
-  std::string shown;
-  for (char const c : body.substr(0, 200)) shown += c >= ' ' && c < 0x7f ? c : ' ';
-  return shown;
-}
-
 using http_response = http::response<http::string_body>;
 
 inline export_result judge(http_response const& response) {
@@ -3780,7 +3942,7 @@ inline export_result judge(http_response const& response) {
   if (status >= 200 && status < 300) {
     partial_success const partial = read_partial_success(response.body());
     result.rejected_spans = partial.rejected_spans;
-    result.message = partial.error_message;
+    result.message = excerpt(partial.error_message);
     return result;
   }
   bool const again = status == 429 || status == 502 || status == 503 || status == 504;
@@ -3792,71 +3954,111 @@ inline export_result judge(http_response const& response) {
   return result;
 }
 
+inline bool is_timeout(boost::system::error_code const& error) noexcept {
+  return error == boost::asio::error::timed_out || error == boost::asio::error::operation_aborted;
+}
+
+struct answer {
+  std::optional<http_response> response;
+  boost::system::error_code error;
+  bool begun = false;  // some of it came
+};
+
+// The final answer; interim ones (1xx) are passed over. OTLP: one over 4 MiB is an error, and not retried.
+inline answer read_answer(socket_stream& stream, boost::beast::flat_buffer& buffer) {
+  constexpr std::uint64_t most_body_bytes = 4u << 20;
+  constexpr int most_interim = 16;
+  answer got;
+  for (int interim = 0; interim <= most_interim; ++interim) {
+    http::response_parser<http::string_body> parser;
+    parser.header_limit(64u << 10);
+    parser.body_limit(most_body_bytes);
+    // The header by itself: Beast before 1.75 loses the error of a body that is too large when both come at once.
+    http::read_header(stream, buffer, parser, got.error);
+    if (auto const length = parser.content_length(); !got.error && length && *length > most_body_bytes) got.error = http::error::body_limit;
+    if (!got.error) http::read(stream, buffer, parser, got.error);
+    got.begun |= parser.got_some();
+    if (got.error) return got;
+    if (unsigned const status = parser.get().result_int(); status / 100 == 1 && status != 101) continue;
+    got.response = parser.release();
+    return got;
+  }
+  got.error = http::error::bad_status;
+  return got;
+}
+
 }  // namespace detail
 
 otlp_http_exporter::otlp_http_exporter(otlp_http_options with) : state_{std::make_shared<state>()} {
   auto parsed = detail::url::parse(with.url);
-  if (!parsed)
-    throw configuration_error{"endpoint \"" + with.url + "\" (from " + with.url_source + ") is not a URL like http://localhost:4318"};
-  if (parsed->scheme != "http")
-    throw configuration_error{"endpoint \"" + with.url + "\" (from " + with.url_source + "): https is not supported; use http, or a local collector or proxy"};
+  std::string const shown = "endpoint \"" + detail::url::without_credentials(with.url) + "\" (from " + with.url_source + ")";
+  if (!parsed) throw configuration_error{shown + " is not a URL like http://localhost:4318"};
+  if (parsed->scheme != "http") throw configuration_error{shown + ": https is not supported; use http, or a local collector or proxy"};
   if (parsed->target.empty()) parsed->target = "/";
   for (auto const& [name, value] : with.headers)
-    for (std::string const* part : {&name, &value})
-      for (char const c : *part)
-        if (c == '\r' || c == '\n' || c == '\0') throw configuration_error{"headers: \"" + name + "\" holds a line break"};
+    if (!detail::environment::is_header(name, value)) throw configuration_error{"headers: \"" + name + "\" or its value cannot stand in an HTTP header"};
   state_->options = std::move(with);
   state_->url = std::move(*parsed);
 }
 otlp_http_exporter::~otlp_http_exporter() = default;
 
-void otlp_http_exporter::shutdown(export_wait&) { state_->stream.close(); }
+void otlp_http_exporter::shutdown(export_wait&) { state_->disconnect(); }
 
 std::string otlp_http_exporter::description() const {
   return "OTLP/HTTP at " + state_->options.url + " (" + state_->options.url_source + ")";
 }
 
 export_result otlp_http_exporter::export_batch(batch const& spans, export_wait& wait) {
+  std::int64_t const timeout = state_->options.timeout.nanoseconds();
+  state_->stream.bind(wait, timeout == 0 ? ~std::uint64_t{0} : detail::monotonic_nanoseconds() + static_cast<std::uint64_t>(timeout));
+  try {
+    return state_->attempt(spans);
+  } catch (...) {
+    state_->disconnect();  // it may have stopped in the middle of an answer
+    throw;
+  }
+}
+
+export_result otlp_http_exporter::state::attempt(batch const& spans) {
   namespace http = detail::http;
   using outcome = export_result::outcome;
-  state& self = *state_;
-  std::int64_t const timeout = self.options.timeout.nanoseconds();
-  std::uint64_t const deadline = timeout == 0 ? ~std::uint64_t{0} : detail::monotonic_nanoseconds() + static_cast<std::uint64_t>(timeout);
-  self.stream.bind(wait, deadline);
-
-  http::request<http::span_body<char const>> request{http::verb::post, self.url.target, 11};
-  request.set(http::field::host, self.url.authority());
+  http::request<http::span_body<char const>> request{http::verb::post, url.target, 11};
+  request.set(http::field::host, url.authority());
   request.set(http::field::user_agent, "nanospan/" NANOSPAN_VERSION);
   request.set(http::field::content_type, "application/x-protobuf");
-  for (auto const& [name, value] : self.options.headers) request.set(name, value);
+  for (auto const& [name, value] : options.headers) request.set(name, value);
   request.body() = {spans.otlp.data(), spans.otlp.size()};
   request.prepare_payload();
 
-  for (;;) {
-    bool const reused = self.stream.open();
+  for (bool maybe_there = false;;) {
+    // A collector that said or closed something since its last answer is done with the connection.
+    if (buffer.size() != 0 || !stream.quiet()) disconnect();
+    bool const reused = stream.open();
     if (!reused) {
-      if (std::string why = self.stream.connect(self.url.host, self.url.port); !why.empty()) return {outcome::unreachable, 0, {}, std::move(why)};
+      if (std::string why = stream.connect(url.host, url.port); !why.empty())
+        return {maybe_there ? outcome::unconfirmed : outcome::unreachable, 0, {}, std::move(why)};
     }
     boost::system::error_code error;
-    http::write(self.stream, request, error);
+    http::write(stream, request, error);
     bool const sent = !error;
-    boost::beast::flat_buffer buffer;
-    http::response_parser<http::string_body> parser;
-    parser.header_limit(64u << 10);
-    parser.body_limit(4u << 20);  // OTLP: a response over 4 MiB is an error that is not retried
-    if (sent) http::read(self.stream, buffer, parser, error);
-    if (!error) {
-      if (!parser.get().keep_alive()) self.stream.close();
-      return detail::judge(parser.get());
+    maybe_there |= sent;
+    bool const timed_out_writing = detail::is_timeout(error);
+    detail::answer got;
+    // A collector that does not want the rest answers before it has read all, and closes.
+    if (!timed_out_writing) got = detail::read_answer(stream, buffer);
+    if (got.response) {
+      if (!sent || !got.response->keep_alive()) disconnect();
+      return detail::judge(*got.response);
     }
-    self.stream.close();
-    bool const answered = parser.got_some();
-    // A connection that the collector closed while it was idle: nobody has seen this request, and a new one is opened at once.
-    bool const timed_out = error == boost::asio::error::timed_out || error == boost::asio::error::operation_aborted;
-    if (reused && !answered && !timed_out) continue;
-    std::string why = timed_out ? std::string{sent ? "no answer in time" : "the request could not be sent in time"} : error.message();
-    if (error == http::error::body_limit || error == http::error::header_limit) return {outcome::failure, 0, {}, "the answer is too large"};
-    return {sent ? outcome::unconfirmed : outcome::retry, 0, {}, std::move(why)};
+    disconnect();
+    if (!sent) got.error = error;
+    // The connection was closed while it was idle: nobody has seen this request, and a new one is opened at once.
+    bool const timed_out = detail::is_timeout(got.error);
+    if (reused && !got.begun && !timed_out) continue;
+    if (got.error == http::error::body_limit || got.error == http::error::header_limit)
+      return {outcome::failure, 0, {}, "the answer is too large"};
+    std::string why = timed_out ? std::string{sent ? "no answer in time" : "the request could not be sent in time"} : got.error.message();
+    return {maybe_there ? outcome::unconfirmed : outcome::retry, 0, {}, std::move(why)};
   }
 }
 
@@ -3888,12 +4090,14 @@ class collector {
   void drain(Emit&& emit) {
     seen_.clear();
     fullest_ = 0;
-    bool ready = false;
+    bool spare = false;  // a slot for the next new thread; without a ring where there is no memory for one
     for_each_slot([&](thread_slot& slot) {
       // Acquire: pairs with the release of the owner that left it or of attach: its ring may be looked at, its records are all there.
       slot_state const state = slot.state.load(std::memory_order_acquire);
-      if (state == slot_state::ready) ready = true;
-      if (state == slot_state::ready || state == slot_state::empty) return;
+      if (state == slot_state::ready || state == slot_state::empty) {
+        spare = true;
+        return;
+      }
       seen_.push_back({&slot, state, slot.ring.published()});
     });
     clock_.take_anchor();
@@ -3906,7 +4110,7 @@ class collector {
       // Release: pairs with the acquire of the thread that reuses the slot.
       if (one.state == slot_state::orphaned) one.slot->state.store(slot_state::ready, std::memory_order_release);
     }
-    if (!ready && !seen_.empty()) prepare_slot();
+    if (!spare) prepare_slot();
     if (encoder_.span_count() != 0 && monotonic_nanoseconds() - first_span_ >= limits_.batch_age) cut(emit);
   }
 
@@ -3990,53 +4194,48 @@ class sender {
   }
 
   bool empty() const noexcept { return queue_.empty(); }
-  // Since the beginning.
-  std::uint64_t attempts_failed() const noexcept { return attempts_failed_; }
+  // Attempts that failed and batches that were lost, since the beginning.
+  std::uint64_t setbacks() const noexcept { return setbacks_; }
+  std::uint64_t pushed() const noexcept { return pushed_; }
+  // Whether all of the first `batches` ever pushed have left the queue.
+  bool settled(std::uint64_t batches) const noexcept { return queue_.empty() || queue_.front().number >= batches; }
   // When there is something to do (monotonic nanoseconds); the end of time where there is not.
   std::uint64_t due() const noexcept { return queue_.empty() ? ~std::uint64_t{0} : next_attempt_; }
-  // Someone waits for the queue: do not sit out a back-off.
-  void hurry() noexcept { next_attempt_ = 0; }
+  // Someone waits for the queue: do not sit out a back-off, unless the collector asked for it.
+  void hurry() noexcept { next_attempt_ = not_before_; }
 
   // Never waits: where there is no room the oldest goes. Throws std::bad_alloc, nothing changed.
   void push(batch&& one) {
-    queue_.push_back({std::move(one)});
+    queue_.push_back({std::move(one), pushed_});
+    ++pushed_;
     bytes_ += queue_.back().spans.otlp.size();
     // The one that is being sent stays where it is.
-    while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u)) {
-      auto const oldest = std::next(queue_.begin(), sending_ ? 1 : 0);
-      background.dropped_queue_full.add(oldest->spans.span_count);
-      lose(oldest->spans.span_count);
-      forget(oldest);
-    }
+    while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u))
+      lose(std::next(queue_.begin(), sending_ ? 1 : 0), background.dropped_queue_full);
   }
 
-  // One attempt at the oldest batch. True if it is settled.
-  bool attempt(export_wait& wait) {
-    std::uint64_t const now = monotonic_nanoseconds();
+  // One attempt at the oldest batch.
+  void attempt(export_wait& wait) {
     queued& front = queue_.front();
-    if (front.first_attempt == 0) front.first_attempt = now;
+    if (front.first_attempt == 0) front.first_attempt = monotonic_nanoseconds();
     sending_ = true;
-    export_result result = call(front.spans, wait);
+    export_result const result = call(front.spans, wait);
     sending_ = false;
-    settle_or_delay(result);
-    return result.what == export_result::outcome::success || result.what == export_result::outcome::failure;
+    unreachable_ = result.what == export_result::outcome::unreachable;
+    if (result.what == export_result::outcome::success) settle(result);
+    else delay_or_give_up(result);
   }
 
   // The end: what is still here is counted as lost.
   void abandon() {
-    while (!queue_.empty()) {
-      bool const maybe_there = queue_.front().unconfirmed;
-      (maybe_there ? background.unconfirmed : background.dropped_shutdown).add(queue_.front().spans.span_count);
-      lose(queue_.front().spans.span_count);
-      forget(queue_.begin());
-    }
+    while (!queue_.empty()) lose(queue_.begin(), background.dropped_shutdown);
   }
-  // The very end, after abandon(): the exporter writes what it holds and is let go.
-  void shutdown(export_wait& wait) {
+  // The exporter writes what it holds and is let go; nothing is attempted after it.
+  void shutdown(export_wait& wait) noexcept {
     try {
       exporter_->shutdown(wait);
     } catch (...) {
-      say("the exporter threw while it was shut down");
+      say([] { return std::string{"the exporter threw while it was shut down"}; });
     }
     exporter_.reset();
   }
@@ -4046,88 +4245,127 @@ class sender {
  private:
   struct queued {
     batch spans;
+    std::uint64_t number;
     std::uint64_t first_attempt = 0;
     unsigned attempts = 0;
-    bool unconfirmed = false;
+    bool unconfirmed = false;  // an attempt was sent in full and not answered
   };
+  static constexpr std::uint64_t between_complaints = 10'000'000'000;
 
-  export_result call(batch const& spans, export_wait& wait) {
+  // What an exporter throws is worth another attempt: it may have been memory, a thread or a descriptor that was missing.
+  export_result call(batch const& spans, export_wait& wait) noexcept {
+    export_result result{export_result::outcome::retry, 0, {}, {}};
     try {
-      return exporter_->export_batch(spans, wait);
-    } catch (std::exception const& error) {
-      return {export_result::outcome::failure, 0, {}, std::string{"the exporter threw: "} + error.what()};
+      try {
+        return exporter_->export_batch(spans, wait);
+      } catch (std::exception const& error) {
+        result.message = std::string{"the exporter threw: "} + error.what();
+      }
     } catch (...) {
-      return {export_result::outcome::failure, 0, {}, "the exporter threw"};
+      // Another type, or no memory for its text.
     }
+    return result;
   }
 
-  void settle_or_delay(export_result& result) {
+  void settle(export_result const& result) {
+    std::uint64_t const spans = queue_.front().spans.span_count;
+    std::uint64_t const rejected = std::min(result.rejected_spans, spans);
+    background.exported.add(spans - rejected);
+    background.rejected.add(rejected);
+    forget(queue_.begin());
+    next_attempt_ = not_before_ = 0;
+    recovered();
+    if (rejected == 0 && result.message.empty()) return;
+    rejected_untold_ += rejected;
+    std::uint64_t const now = monotonic_nanoseconds();
+    if (now < next_rejection_told_) return;
+    next_rejection_told_ = now + between_complaints;
+    say([&] { return "the collector rejected " + std::to_string(rejected_untold_) + " spans: " + result.message; });
+    rejected_untold_ = 0;
+  }
+
+  void delay_or_give_up(export_result const& result) {
     using outcome = export_result::outcome;
     queued& front = queue_.front();
-    std::uint64_t const spans = front.spans.span_count;
-    unreachable_ = result.what == outcome::unreachable;
-    if (result.what == outcome::success) {
-      std::uint64_t const rejected = std::min(result.rejected_spans, spans);
-      background.exported.add(spans - rejected);
-      background.rejected.add(rejected);
-      forget(queue_.begin());
-      next_attempt_ = 0;
-      recovered();
-      if (rejected != 0 || !result.message.empty())
-        say("the collector rejected " + std::to_string(rejected) + " of " + std::to_string(spans) + " spans: " + result.message);
-      return;
-    }
-    ++attempts_failed_;
+    ++setbacks_;
     front.unconfirmed |= result.what == outcome::unconfirmed;
-    failed(result.message);
+    failed(result);
     std::uint64_t const now = monotonic_nanoseconds();
-    std::uint64_t const delay = back_off(front.attempts++, result.retry_after);
-    if (result.what != outcome::failure && now + delay - front.first_attempt <= limits_.retry) {
-      next_attempt_ = now + delay;
+    std::uint64_t const give_up = front.first_attempt + std::min(limits_.retry, ~std::uint64_t{0} - front.first_attempt);
+    std::uint64_t const back_off = now + next_delay(front.attempts++);
+    // What the collector asks for, but not beyond the last moment of this batch: then it gets one more attempt.
+    auto const asked = static_cast<std::uint64_t>(std::clamp(result.retry_after, duration{}, duration::of_milliseconds(86'400'000)).nanoseconds());
+    not_before_ = asked == 0 ? 0 : std::min(now + asked, std::max(give_up, back_off));
+    if (result.what == outcome::failure || back_off > give_up) {
+      lose(queue_.begin(), background.dropped_export_failed);
+      next_attempt_ = result.what == outcome::failure ? 0 : back_off;
       return;
     }
-    (front.unconfirmed ? background.unconfirmed : background.dropped_export_failed).add(spans);
-    lose(spans);
-    forget(queue_.begin());
-    next_attempt_ = result.what == outcome::failure ? 0 : now + delay;
+    next_attempt_ = std::max(back_off, not_before_);
   }
 
-  std::uint64_t back_off(unsigned attempts, duration least) {
+  std::uint64_t next_delay(unsigned attempts) noexcept {
     auto delay = static_cast<double>(limits_.first_back_off);
     for (unsigned i = 0; i < attempts && delay < static_cast<double>(limits_.longest_back_off); ++i) delay *= 1.5;
     delay = std::min(delay, static_cast<double>(limits_.longest_back_off));
     auto const random = static_cast<double>(std::bit_cast<std::uint64_t>(random_.next_span_id()) >> 11) * 0x1p-53;
-    return std::max(static_cast<std::uint64_t>(std::max(least, duration{}).nanoseconds()), static_cast<std::uint64_t>(delay * (0.5 + random)));
+    return static_cast<std::uint64_t>(delay * (0.5 + random));
   }
 
-  void forget(std::list<queued>::iterator which) {
+  // What was once sent in full may be there: it is not known to be lost.
+  void lose(std::list<queued>::iterator which, counter& reason) noexcept {
+    std::uint64_t const spans = which->spans.span_count;
+    (which->unconfirmed ? background.unconfirmed : reason).add(spans);
+    lost_in_trouble_ += spans;
+    ++setbacks_;
+    forget(which);
+  }
+  void forget(std::list<queued>::iterator which) noexcept {
     bytes_ -= which->spans.otlp.size();
     queue_.erase(which);
   }
 
-  // One line when trouble starts, one when it is over.
-  void failed(std::string const& why) {
-    if (in_trouble_) return;
-    in_trouble_ = true;
-    say("cannot send to " + exporter_->description() + ": " + why + "; spans wait and are retried");
+  // One line when trouble starts, one when it is over; trouble that comes and goes is not told each time.
+  void failed(export_result const& result) {
+    if (std::exchange(in_trouble_, true)) return;
+    std::uint64_t const now = monotonic_nanoseconds();
+    told_ = now >= next_trouble_told_;
+    if (!told_) return;
+    next_trouble_told_ = now + between_complaints;
+    say([&] {
+      bool const again = result.what != export_result::outcome::failure;
+      return "cannot send to " + exporter_->description() + ": " + result.message + (again ? "; spans wait and are retried" : "; these spans are lost");
+    });
   }
-  void lose(std::uint64_t spans) { lost_in_trouble_ += spans; }
   void recovered() {
-    if (!in_trouble_) return;
-    in_trouble_ = false;
-    say("sending again to " + exporter_->description() + "; " + std::to_string(std::exchange(lost_in_trouble_, 0)) + " spans were lost meanwhile");
+    if (!std::exchange(in_trouble_, false) || !told_) return;
+    say([&] { return "sending again to " + exporter_->description() + "; " + std::to_string(lost_in_trouble_) + " spans were lost meanwhile"; });
+    lost_in_trouble_ = 0;
   }
-  void say(std::string const& line) const { report_(line); }
+  // A message is worth no exception: without memory for it there is none.
+  template <typename Compose>
+  void say(Compose&& compose) const noexcept {
+    try {
+      report_(compose());
+    } catch (...) {
+    }
+  }
 
   std::shared_ptr<exporter> exporter_;
   sender_limits limits_;
   message_handler report_;
   std::list<queued> queue_;  // the front stays where it is while it is being sent
   std::size_t bytes_ = 0;
+  std::uint64_t pushed_ = 0;
   std::uint64_t next_attempt_ = 0;
-  std::uint64_t attempts_failed_ = 0;
+  std::uint64_t not_before_ = 0;  // as the collector asked
+  std::uint64_t setbacks_ = 0;
   std::uint64_t lost_in_trouble_ = 0;
+  std::uint64_t rejected_untold_ = 0;
+  std::uint64_t next_trouble_told_ = 0;
+  std::uint64_t next_rejection_told_ = 0;
   bool in_trouble_ = false;
+  bool told_ = false;
   bool sending_ = false;
   bool unreachable_ = false;
   id_generator random_;
@@ -4145,7 +4383,6 @@ class sender {
 #include <thread>
 
 #include <poll.h>
-#include <pthread.h>
 
 namespace nanospan::inline v0::detail {
 
@@ -4205,6 +4442,7 @@ class pipeline : export_wait {
   }
 
   bool flush(duration limit) {
+    if (inside()) return false;  // an exporter or a message handler cannot wait for itself
     if (!options_.background_thread) return flush_here(later(limit));
     std::unique_lock lock{mutex_};
     if (over_) return false;
@@ -4213,18 +4451,21 @@ class pipeline : export_wait {
     // A year is for ever, and no overflow.
     std::chrono::nanoseconds const bounded{std::min(limit, duration::of_milliseconds(31'536'000'000)).nanoseconds()};
     bool const in_time = flushed_.wait_for(lock, bounded, [&] { return flush_done_ >= mine || over_; });
-    return in_time && flush_failed_ < mine && !over_;
+    bool const failed = mine > failed_after_ && mine <= failed_until_;
+    return in_time && !failed && !over_;
   }
 
   void poll() {
+    if (options_.background_thread || inside()) return;
     std::lock_guard const alone{work_};
+    working const here{*this};
     if (!stopping()) round();
   }
 
   // Flushes within options.shutdown_limit and ends the thread. True the first time; another call waits until that is done. In a forked
   // child, nothing: what the parent had recorded is the parent's to send.
   bool stop() {
-    if (::getpid() != owner_process_ || thread_.get_id() == std::this_thread::get_id()) return false;
+    if (::getpid() != owner_process_ || inside()) return false;
     std::lock_guard const one_at_a_time{stop_};
     if (stopped_) return false;
     stopped_ = true;
@@ -4243,14 +4484,24 @@ class pipeline : export_wait {
   bool stopping() const noexcept { return stopping_.load(std::memory_order_acquire); }  // Acquire: pairs with the release in stop().
   std::uint64_t stop_deadline() const noexcept { return stop_deadline_.load(std::memory_order_relaxed); }
 
+  // Who is in collector and sender, and may call what comes back here.
+  struct working {
+    explicit working(pipeline& in) noexcept : pipeline_{in} { pipeline_.worker_.store(std::this_thread::get_id(), std::memory_order_relaxed); }
+    ~working() { pipeline_.worker_.store({}, std::memory_order_relaxed); }
+    pipeline& pipeline_;
+  };
+  // Relaxed: a thread asks about itself.
+  bool inside() const noexcept { return worker_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
+
   void run() {
+    working const here{*this};
 #if defined(__linux__)
     ::pthread_setname_np(::pthread_self(), "nanospan");
 #endif
     while (!stopping()) {
       std::uint64_t const wanted = flush_wanted();
       round();
-      if (wanted != flush_done_) answer_flush(wanted);
+      if (wanted != flush_done_) answer_flush(wanted);  // read without the lock: only this thread writes it
       else sleep();
     }
     end();
@@ -4264,8 +4515,9 @@ class pipeline : export_wait {
   void drain() {
     try {
       collector_.drain([this](batch&& full) { sender_.push(std::move(full)); });
+      starved_ = false;
     } catch (std::bad_alloc const&) {
-      report_("out of memory while encoding spans; they wait in their rings");
+      if (!std::exchange(starved_, true)) report_("out of memory; spans wait in their rings");
     }
     pace_.saw(collector_.fullest());
     if (!collector_.counter_trusted() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0) {
@@ -4286,19 +4538,24 @@ class pipeline : export_wait {
   bool send_all(std::uint64_t deadline) {
     drain();
     cut();
-    std::uint64_t const failed_before = sender_.attempts_failed();
+    std::uint64_t const last = sender_.pushed();
+    std::uint64_t const before = sender_.setbacks();
     sender_.hurry();
-    while (!sender_.empty() && monotonic_nanoseconds() < deadline) {
+    while (!sender_.settled(last) && sender_.due() <= monotonic_nanoseconds() && monotonic_nanoseconds() < deadline) {
       sender_.attempt(*this);
-      if (sender_.attempts_failed() != failed_before) return false;
+      if (sender_.setbacks() != before) return false;
+      drain();
     }
-    return sender_.empty();
+    return sender_.settled(last);
   }
   void answer_flush(std::uint64_t wanted) {
     bool const sent = send_all(stopping() ? stop_deadline() : ~std::uint64_t{0});
     std::lock_guard const lock{mutex_};
+    if (!sent) {
+      failed_after_ = flush_done_;
+      failed_until_ = wanted;
+    }
     flush_done_ = wanted;
-    if (!sent) flush_failed_ = wanted;
     flushed_.notify_all();
   }
   std::uint64_t flush_wanted() {
@@ -4307,6 +4564,7 @@ class pipeline : export_wait {
   }
   bool flush_here(std::uint64_t deadline) {
     std::lock_guard const alone{work_};
+    working const here{*this};
     wait_limit_ = deadline;
     bool const sent = !stopping() && send_all(deadline);
     wait_limit_ = ~std::uint64_t{0};
@@ -4316,6 +4574,7 @@ class pipeline : export_wait {
   // The last act: drain, send what can be sent until the deadline, count the rest.
   void end() {
     std::lock_guard const alone{work_};
+    working const here{*this};
     std::uint64_t const deadline = stop_deadline();
     drain();
     cut();
@@ -4325,11 +4584,12 @@ class pipeline : export_wait {
       if (std::uint64_t const now = monotonic_nanoseconds(); sender_.due() > now) poll_descriptors(-1, false, std::min(sender_.due(), deadline) - now);
       else sender_.attempt(*this);
       if (sender_.unreachable()) break;
+      drain();
     }
+    sender_.shutdown(*this);
     drain();  // what was being recorded meanwhile
     cut();
     sender_.abandon();
-    sender_.shutdown(*this);
     std::lock_guard const lock{mutex_};
     over_ = true;
     flushed_.notify_all();
@@ -4367,14 +4627,17 @@ class pipeline : export_wait {
   collector collector_;
   sender sender_;
   pace pace_;
+  bool starved_ = false;
   std::mutex work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
+  std::atomic<std::thread::id> worker_{};
   std::uint64_t wait_limit_ = ~std::uint64_t{0};
 
-  std::mutex mutex_;  // the five below
+  std::mutex mutex_;  // the six below
   std::condition_variable flushed_;
   std::uint64_t flush_wanted_ = 0;
   std::uint64_t flush_done_ = 0;
-  std::uint64_t flush_failed_ = 0;
+  std::uint64_t failed_after_ = 0;  // the last flushes that failed: after this one, up to that one
+  std::uint64_t failed_until_ = 0;
   bool over_ = false;
 
   std::atomic<bool> stopping_{false};
@@ -4394,8 +4657,6 @@ class pipeline : export_wait {
 
 #include <mutex>
 
-#include <pthread.h>
-
 namespace nanospan::inline v0 {
 namespace detail {
 
@@ -4406,6 +4667,7 @@ struct provider_state {
   std::vector<std::shared_ptr<sampler const>> samplers;  // all that there ever were: a thread may be asking one
   stats_snapshot reported;                                // what the providers before have told of
   bool hooked = false;                                    // atexit and fork handlers are in place
+  bool forked = false;                                    // this process inherited a provider, and has made none of its own
 };
 inline provider_state& the_provider() {
   static provider_state& state = *new provider_state;
@@ -4463,10 +4725,10 @@ inline void in_forked_child() {
   if (provider.current != nullptr) {
     [[maybe_unused]] auto* const leaked = new (std::nothrow) std::shared_ptr<pipeline>{std::move(provider.current)};
     provider.current.reset();
-    recording.word.store(recording_over, std::memory_order_relaxed);
+    provider.forked = true;
+    recording.word.store(recording_over | (recording.word.load(std::memory_order_relaxed) & recording_monotonic), std::memory_order_relaxed);
     door.flush.store(nullptr, std::memory_order_relaxed);
   }
-  forget_parent();
   background.reset();
   provider.reported = {};
 }
@@ -4519,7 +4781,7 @@ class configuration {
     otlp_http_options http;
     http.headers = options_.headers;
     for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}) {
-      auto const given = env_.pairs(name);
+      auto const given = env_.headers(name);
       if (!given) continue;
       http.headers.insert(http.headers.begin(), given->begin(), given->end());  // the options' come later and win
       break;
@@ -4554,7 +4816,7 @@ class configuration {
       if (!given) continue;
       auto const parsed = url::parse(*given);
       if (!parsed || parsed->scheme != "http") {
-        env_.ignored(name, *given, "not a URL like http://localhost:4318");
+        env_.ignored(name, url::without_credentials(*given), parsed ? "https is not supported; use http, or a local collector or proxy" : "not a URL like http://localhost:4318");
         continue;
       }
       http.url = is_base ? joined(*given) : *given;
@@ -4595,22 +4857,28 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
     provider.hooked = true;
   }
   provider.current = made;
+  provider.forked = false;
   sampler const& chosen = *provider.samplers.back();
-  recording.asked.store(&chosen, std::memory_order_release);  // Release: pairs with the acquire in ask().
+  recording.asked.store(&chosen, std::memory_order_relaxed);  // Relaxed: the word publishes it.
   door.flush.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr || living->flush(limit); },
                    std::memory_order_release);  // Release: pairs with the acquire in nanospan::flush().
-  bool const steady = counter_is_invariant();
-  // Relaxed: all that a span needs is in the word, or acquired on its own.
-  recording.word.store(chosen.plan().bits | recording_on | (steady ? 0 : recording_monotonic), std::memory_order_relaxed);
+  // What was found about the counter holds for the whole process.
+  bool const steady = counter_is_invariant() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0;
+  // Release: pairs with the fence in ask().
+  recording.word.store(chosen.plan().bits | recording_on | (steady ? 0 : recording_monotonic), std::memory_order_release);
   return made.get();
 }
 
 #if NANOSPAN_WARN_WITHOUT_PROVIDER
-// The one line for a program that records and never made a provider.
+// The one line for a program that records and never made a provider, or forked and made none in the child.
 [[gnu::destructor]] void report_missing_provider() {
-  if (recording.word.load(std::memory_order_relaxed) != 0) return;
-  if (std::uint64_t const spans = stats().dropped.no_provider; spans != 0)
-    default_message_handler(std::to_string(spans) + " spans were recorded, but there never was a nanospan::tracer_provider; make one in main");
+  std::uint32_t const word = recording.word.load(std::memory_order_relaxed);
+  stats_snapshot const now = stats();
+  if (word == 0 && now.dropped.no_provider != 0) {
+    default_message_handler(std::to_string(now.dropped.no_provider) + " spans were recorded, but there never was a nanospan::tracer_provider; make one in main");
+  } else if ((word & recording_over) != 0 && now.dropped.after_shutdown != 0 && the_provider().forked) {
+    default_message_handler(std::to_string(now.dropped.after_shutdown) + " spans were recorded in a forked process; make a nanospan::tracer_provider after fork()");
+  }
 }
 #endif
 

@@ -6,13 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-missing=()
-need() {  # need PACKAGE TEST...: PACKAGE is there if TEST succeeds
-  local package=$1
-  shift
-  "$@" >/dev/null 2>&1 || missing+=("$package")
-}
-has_header() { echo "#include <$1>" | g++ -std=c++20 -E -x c++ - ; }
+source examples/install.sh
 
 need g++ command -v g++
 need cmake command -v cmake
@@ -24,15 +18,7 @@ need libboost-dev has_header boost/version.hpp
 need libprotobuf-dev has_header google/protobuf/message.h
 need catch2 bash -c 'ls /usr/lib/cmake/Catch2/Catch2Config.cmake /usr/lib/*/cmake/Catch2/Catch2Config.cmake /usr/share/cmake/Catch2/Catch2Config.cmake /usr/local/lib/cmake/Catch2/Catch2Config.cmake 2>/dev/null | grep -q .'
 
-if ((${#missing[@]})); then
-  if ((EUID != 0)); then
-    echo "tests/run.sh: as root, run: apt-get install ${missing[*]}" >&2
-    exit 1
-  fi
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq
-  apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
-fi
+install_missing
 
 cmake -S . -B build/tests -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
   -DNANOSPAN_BUILD_TESTS=ON -DNANOSPAN_BUILD_BENCHMARKS=OFF -DNANOSPAN_BUILD_EXAMPLES=OFF

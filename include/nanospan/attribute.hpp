@@ -81,7 +81,7 @@ class attribute {
     } else if constexpr (std::floating_point<Value>) {
       set(entry_type::floating, std::bit_cast<std::uint64_t>(static_cast<double>(value)));
     } else {
-      static_assert(std::is_convertible_v<Value const&, std::string_view>, "an attribute's value is a bool, a number or text");
+      static_assert(std::is_convertible_v<Value const&, std::string_view> && !std::is_null_pointer_v<Value>, "an attribute's value is a bool, a number or text");
       if constexpr (std::is_pointer_v<Value>) {
         set_text(value != nullptr ? std::string_view{value} : std::string_view{});
       } else {
@@ -109,15 +109,15 @@ class attribute {
 
 namespace detail {
 
-// Lets a class take up to twelve attributes in one call, `x.set({"a", 1}, {"b", 2})`. Overloads, because an initializer_list does
-// not survive a co_await among its elements in g++ before 13, and costs the caller more code.
+// Lets a class take up to twelve attributes in one call, `x.set({"a", 1}, {"b", 2})`, by its add_all(). Overloads, because an
+// initializer_list does not survive a co_await among its elements in g++ before 13, and costs the caller more code.
 template <typename Derived>
 class attribute_setters {
   using a = attribute const&;
   template <typename... Attribute>
   NANOSPAN_DETAIL_INLINE Derived& all(Attribute const&... each) noexcept {
     auto& self = static_cast<Derived&>(*this);
-    (self.add(each), ...);
+    self.add_all(each...);
     return self;
   }
 

@@ -137,7 +137,8 @@ class clock_converter {
     anchor const& from = anchors_[to - 1];
     anchor const& until = anchors_[to];
     if (until.ticks <= from.ticks) return from.monotonic;  // a counter that stands still or went backwards
-    auto const distance = static_cast<double>(static_cast<std::int64_t>(ticks - from.ticks));
+    // Nothing is younger than the newest anchor; ticks that are were read from a counter that has jumped.
+    auto const distance = static_cast<double>(static_cast<std::int64_t>(std::min(ticks, until.ticks) - from.ticks));
     return from.monotonic + static_cast<std::uint64_t>(static_cast<std::int64_t>(distance * slope(from, until)));
   }
 

@@ -30,12 +30,14 @@ class collector {
   void drain(Emit&& emit) {
     seen_.clear();
     fullest_ = 0;
-    bool ready = false;
+    bool spare = false;  // a slot for the next new thread; without a ring where there is no memory for one
     for_each_slot([&](thread_slot& slot) {
       // Acquire: pairs with the release of the owner that left it or of attach: its ring may be looked at, its records are all there.
       slot_state const state = slot.state.load(std::memory_order_acquire);
-      if (state == slot_state::ready) ready = true;
-      if (state == slot_state::ready || state == slot_state::empty) return;
+      if (state == slot_state::ready || state == slot_state::empty) {
+        spare = true;
+        return;
+      }
       seen_.push_back({&slot, state, slot.ring.published()});
     });
     clock_.take_anchor();
@@ -48,7 +50,7 @@ class collector {
       // Release: pairs with the acquire of the thread that reuses the slot.
       if (one.state == slot_state::orphaned) one.slot->state.store(slot_state::ready, std::memory_order_release);
     }
-    if (!ready && !seen_.empty()) prepare_slot();
+    if (!spare) prepare_slot();
     if (encoder_.span_count() != 0 && monotonic_nanoseconds() - first_span_ >= limits_.batch_age) cut(emit);
   }
 

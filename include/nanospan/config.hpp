@@ -6,16 +6,10 @@
 
 #include <nanospan/version.hpp>
 
-/// 0 turns every NANOSPAN macro into nothing: no instruction, arguments not evaluated. Default 1. May differ per file.
+/// 0 turns every NANOSPAN macro into nothing: no instruction, arguments not evaluated. Default 1. May differ per file. A variable that
+/// only annotations use is then unused, and a compiler may say so.
 #ifndef NANOSPAN_ENABLED
 #define NANOSPAN_ENABLED 1
-#endif
-
-/// Called with a condition that only misuse of the library makes false (a span ended on a thread that does not own it,
-/// scopes closed out of order). Default: assert() in debug builds, nothing otherwise; misuse is counted in either case.
-#ifndef NANOSPAN_ASSERT
-#include <cassert>
-#define NANOSPAN_ASSERT(condition) assert(condition)
 #endif
 
 /// 0 silences the line that the file with NANOSPAN_IMPLEMENTATION prints to stderr at exit when spans were recorded and no

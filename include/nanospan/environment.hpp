@@ -4,14 +4,15 @@
 // The OTEL_ variables (OpenTelemetry, "Environment Variable Specification"): an empty one counts as unset, a bad one is reported by
 // name and ignored. Read once, by the thread that constructs the provider.
 
+#include <nanospan/detail/descriptor.hpp>
 #include <nanospan/detail/utf8.hpp>
 #include <nanospan/options.hpp>
 
+#include <algorithm>
 #include <charconv>
+#include <climits>
 #include <cstdlib>
 #include <optional>
-
-#include <unistd.h>
 
 namespace nanospan::inline v0::detail {
 
@@ -20,9 +21,9 @@ using pair_list = std::vector<std::pair<std::string, std::string>>;
 inline void default_message_handler(std::string_view line) noexcept {
   try {
     std::string text = "nanospan: ";
-    text.append(line).push_back('\n');
-    // One write, so that lines of several processes stay whole; what a full pipe does not take at once is let go.
-    [[maybe_unused]] auto const written = ::write(STDERR_FILENO, text.data(), text.size());
+    text.append(line.substr(0, PIPE_BUF - text.size() - 1)).push_back('\n');
+    // One write, of what a pipe takes whole or, when it is full, not at all: nobody waits for a reader of messages.
+    if (writable_now(STDERR_FILENO)) write_without_signal(STDERR_FILENO, text.data(), text.size());
   } catch (...) {  // no memory, no message
   }
 }
@@ -51,13 +52,30 @@ class environment {
     return duration::of_milliseconds(number);
   }
   // "k=v,k2=v2", values percent-decoded; any error discards the whole (OpenTelemetry, "Specifying resource information via an
-  // environment variable"). Headers have the same form.
+  // environment variable").
   std::optional<pair_list> pairs(char const* name) const {
     auto const value = text(name);
     if (!value) return std::nullopt;
     auto parsed = parse_pairs(*value);
     if (!parsed) ignored(name, *value, "not a list of key=value,key=value with percent-encoded values");
     return parsed;
+  }
+  // The same form; what cannot stand in a request's header discards the whole. Their values are secrets, and are not shown.
+  std::optional<pair_list> headers(char const* name) const {
+    auto const value = text(name);
+    if (!value) return std::nullopt;
+    auto parsed = parse_pairs(*value);
+    if (parsed && std::all_of(parsed->begin(), parsed->end(), [](auto const& one) { return is_header(one.first, one.second); })) return parsed;
+    ignored(name, "…", "not a list of key=value,key=value with percent-encoded values that fit into HTTP headers");
+    return std::nullopt;
+  }
+  // RFC 9110, "Field Names" and "Field Values".
+  static bool is_header(std::string_view name, std::string_view value) noexcept {
+    auto const token = [](char c) {
+      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || std::string_view{"!#$%&'*+-.^_`|~"}.find(c) != std::string_view::npos;
+    };
+    auto const visible = [](char c) { return c == '\t' || (static_cast<unsigned char>(c) >= ' ' && c != 0x7f); };
+    return !name.empty() && std::all_of(name.begin(), name.end(), token) && std::all_of(value.begin(), value.end(), visible);
   }
   void ignored(char const* name, std::string_view value, char const* why) const {
     report_(std::string{name} + "=\"" + std::string{value} + "\" is ignored: " + why);

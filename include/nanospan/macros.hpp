@@ -37,18 +37,17 @@
 /// A span named after the function: NANOSPAN_FUNCTION({"k", v});
 #define NANOSPAN_FUNCTION(...) NANOSPAN_DETAIL_SPAN(__func__, ::nanospan::span_kind::internal __VA_OPT__(, ) __VA_ARGS__)
 
-#define NANOSPAN_DETAIL_ON_CURRENT(what)                                                                                     \
-  do {                                                                                                                       \
-    if (::nanospan::scoped_span* nanospan_open = ::nanospan::scoped_span::innermost(); nanospan_open && nanospan_open->recording()) \
-      nanospan_open->what;                                                                                                   \
+#define NANOSPAN_DETAIL_ON_CURRENT(...)                                \
+  do {                                                                 \
+    if (::nanospan::detail::innermost_span::recording()) __VA_ARGS__; \
   } while (false)
 
 /// Attributes on this thread's innermost open span: NANOSPAN_SET({"items", n}); Where there is none, a counted no-op.
-#define NANOSPAN_SET(...) NANOSPAN_DETAIL_ON_CURRENT(set(__VA_ARGS__))
+#define NANOSPAN_SET(...) NANOSPAN_DETAIL_ON_CURRENT(::nanospan::detail::innermost_span{}.set(__VA_ARGS__))
 /// An event on it, at this moment: NANOSPAN_EVENT("retry", {"attempt", 2});
-#define NANOSPAN_EVENT(name, ...) NANOSPAN_DETAIL_ON_CURRENT(event(name) __VA_OPT__(.set(__VA_ARGS__)))
+#define NANOSPAN_EVENT(name, ...) NANOSPAN_DETAIL_ON_CURRENT(::nanospan::detail::innermost_event{name} __VA_OPT__(.set(__VA_ARGS__)).record())
 /// Status error on it, with a description: NANOSPAN_ERROR("card declined");
-#define NANOSPAN_ERROR(description) NANOSPAN_DETAIL_ON_CURRENT(error(description))
+#define NANOSPAN_ERROR(...) NANOSPAN_DETAIL_ON_CURRENT(::nanospan::detail::innermost_span{}.error(__VA_ARGS__))
 
 #else
 

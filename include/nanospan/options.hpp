@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,22 +20,28 @@ namespace nanospan::inline v0 {
 
 class exporter;
 
-/// A length of time; made from any std::chrono::duration, without the need to include <chrono> here.
+/// A length of time; made from any std::chrono::duration, without the need to include <chrono> here. What does not fit into 64 bits of
+/// nanoseconds is the longest (or shortest) that does.
 class duration {
  public:
   constexpr duration() noexcept = default;
   template <typename Chrono>
     requires requires(Chrono d) { d.count(); Chrono::period::num; Chrono::period::den; }
   constexpr duration(Chrono d) noexcept
-      : nanoseconds_{static_cast<std::int64_t>(static_cast<long double>(d.count()) * Chrono::period::num * 1'000'000'000 / Chrono::period::den)} {}
+      : nanoseconds_{bounded(static_cast<long double>(d.count()) * Chrono::period::num * 1'000'000'000 / Chrono::period::den)} {}
   static constexpr duration of_nanoseconds(std::int64_t n) noexcept { return duration{n}; }
-  static constexpr duration of_milliseconds(std::int64_t n) noexcept { return duration{n * 1'000'000}; }
+  static constexpr duration of_milliseconds(std::int64_t n) noexcept { return duration{bounded(static_cast<long double>(n) * 1'000'000)}; }
 
   constexpr std::int64_t nanoseconds() const noexcept { return nanoseconds_; }
   friend constexpr auto operator<=>(duration, duration) noexcept = default;
 
  private:
   explicit constexpr duration(std::int64_t nanoseconds) noexcept : nanoseconds_{nanoseconds} {}
+  static constexpr std::int64_t bounded(long double nanoseconds) noexcept {
+    if (nanoseconds >= 0x1p63L) return std::numeric_limits<std::int64_t>::max();
+    if (nanoseconds <= -0x1p63L) return std::numeric_limits<std::int64_t>::min();
+    return static_cast<std::int64_t>(nanoseconds);
+  }
   std::int64_t nanoseconds_ = 0;
 };
 

@@ -205,18 +205,19 @@ class otlp_encoder {
       entry_bytes = heap.used;
     }
     collect(header, entries, entry_bytes);
-    out_.require(256 + attribute_set::text_bound(name_.size()) + attribute_set::text_bound(status_.size()) + tracestate_.size() +
+    out_.require(256 + attribute_set::text_bound(name_.size()) + attribute_set::text_bound(status_.size()) + attribute_set::text_bound(tracestate_.size()) +
                  attributes_.bound() + event_bound_);
     bool const monotonic = (header.meta.flags & monotonic_ticks) != 0;
     std::uint64_t const start = clock.to_unix(header.start_ticks, monotonic);
-    std::uint64_t const end = std::max(start, clock.to_unix(header.end_ticks, monotonic));
+    // Two reads of a coarse counter may be one tick; a span that takes no time is a mistake to some backends, and they say so on it.
+    std::uint64_t const end = std::max(start + 1, clock.to_unix(header.end_ticks, monotonic));
 
     std::size_t const since = out_.size();
     bool const remote = (header.meta.flags & parent_is_remote) != 0;
     out_.fixed32_field(16, header.meta.trace_flags | flag_remote_known | (remote ? flag_parent_remote : 0));
-    if (has_status_) {
+    if (header.meta.status != 0) {
       std::size_t const status = out_.size();
-      out_.varint_field(3, static_cast<std::uint64_t>(status_code::error));
+      out_.varint_field(3, header.meta.status);
       if (!status_.empty()) attribute_set::write_text(out_, 2, status_);
       out_.end_message(15, status);
     }
@@ -241,17 +242,13 @@ class otlp_encoder {
     event_bound_ = 0;
     dropped_ = 0;
     dropped_events_ = 0;
-    has_status_ = false;
     status_ = {};
     tracestate_ = {};
     name_ = header.from != nullptr ? std::string_view{header.from->name, header.from->name_size} : std::string_view{};
     for_each_entry(entries, entry_bytes, [&](entry_view const& entry) {
       switch (entry.head.type) {
         case entry_type::event: return collect(entry);
-        case entry_type::status:
-          has_status_ = true;
-          status_ = entry.text().substr(1);
-          return;
+        case entry_type::status: status_ = entry.text(); return;
         case entry_type::name: name_ = entry.key(); return;
         case entry_type::tracestate: tracestate_ = entry.text(); return;
         case entry_type::dropped: dropped_ = entry.word(); return;
@@ -301,7 +298,6 @@ class otlp_encoder {
   std::size_t event_bound_ = 0;
   std::uint64_t dropped_ = 0;
   std::uint64_t dropped_events_ = 0;
-  bool has_status_ = false;
   std::string_view status_;
   std::string_view name_;
   std::string_view tracestate_;

@@ -76,6 +76,7 @@ class pipeline : export_wait {
   }
 
   bool flush(duration limit) {
+    if (inside()) return false;  // an exporter or a message handler cannot wait for itself
     if (!options_.background_thread) return flush_here(later(limit));
     std::unique_lock lock{mutex_};
     if (over_) return false;
@@ -84,18 +85,21 @@ class pipeline : export_wait {
     // A year is for ever, and no overflow.
     std::chrono::nanoseconds const bounded{std::min(limit, duration::of_milliseconds(31'536'000'000)).nanoseconds()};
     bool const in_time = flushed_.wait_for(lock, bounded, [&] { return flush_done_ >= mine || over_; });
-    return in_time && flush_failed_ < mine && !over_;
+    bool const failed = mine > failed_after_ && mine <= failed_until_;
+    return in_time && !failed && !over_;
   }
 
   void poll() {
+    if (options_.background_thread || inside()) return;
     std::lock_guard const alone{work_};
+    working const here{*this};
     if (!stopping()) round();
   }
 
   // Flushes within options.shutdown_limit and ends the thread. True the first time; another call waits until that is done. In a forked
   // child, nothing: what the parent had recorded is the parent's to send.
   bool stop() {
-    if (::getpid() != owner_process_ || thread_.get_id() == std::this_thread::get_id()) return false;
+    if (::getpid() != owner_process_ || inside()) return false;
     std::lock_guard const one_at_a_time{stop_};
     if (stopped_) return false;
     stopped_ = true;
@@ -114,14 +118,24 @@ class pipeline : export_wait {
   bool stopping() const noexcept { return stopping_.load(std::memory_order_acquire); }  // Acquire: pairs with the release in stop().
   std::uint64_t stop_deadline() const noexcept { return stop_deadline_.load(std::memory_order_relaxed); }
 
+  // Who is in collector and sender, and may call what comes back here.
+  struct working {
+    explicit working(pipeline& in) noexcept : pipeline_{in} { pipeline_.worker_.store(std::this_thread::get_id(), std::memory_order_relaxed); }
+    ~working() { pipeline_.worker_.store({}, std::memory_order_relaxed); }
+    pipeline& pipeline_;
+  };
+  // Relaxed: a thread asks about itself.
+  bool inside() const noexcept { return worker_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
+
   void run() {
+    working const here{*this};
 #if defined(__linux__)
     ::pthread_setname_np(::pthread_self(), "nanospan");
 #endif
     while (!stopping()) {
       std::uint64_t const wanted = flush_wanted();
       round();
-      if (wanted != flush_done_) answer_flush(wanted);
+      if (wanted != flush_done_) answer_flush(wanted);  // read without the lock: only this thread writes it
       else sleep();
     }
     end();
@@ -135,8 +149,9 @@ class pipeline : export_wait {
   void drain() {
     try {
       collector_.drain([this](batch&& full) { sender_.push(std::move(full)); });
+      starved_ = false;
     } catch (std::bad_alloc const&) {
-      report_("out of memory while encoding spans; they wait in their rings");
+      if (!std::exchange(starved_, true)) report_("out of memory; spans wait in their rings");
     }
     pace_.saw(collector_.fullest());
     if (!collector_.counter_trusted() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0) {
@@ -157,19 +172,24 @@ class pipeline : export_wait {
   bool send_all(std::uint64_t deadline) {
     drain();
     cut();
-    std::uint64_t const failed_before = sender_.attempts_failed();
+    std::uint64_t const last = sender_.pushed();
+    std::uint64_t const before = sender_.setbacks();
     sender_.hurry();
-    while (!sender_.empty() && monotonic_nanoseconds() < deadline) {
+    while (!sender_.settled(last) && sender_.due() <= monotonic_nanoseconds() && monotonic_nanoseconds() < deadline) {
       sender_.attempt(*this);
-      if (sender_.attempts_failed() != failed_before) return false;
+      if (sender_.setbacks() != before) return false;
+      drain();
     }
-    return sender_.empty();
+    return sender_.settled(last);
   }
   void answer_flush(std::uint64_t wanted) {
     bool const sent = send_all(stopping() ? stop_deadline() : ~std::uint64_t{0});
     std::lock_guard const lock{mutex_};
+    if (!sent) {
+      failed_after_ = flush_done_;
+      failed_until_ = wanted;
+    }
     flush_done_ = wanted;
-    if (!sent) flush_failed_ = wanted;
     flushed_.notify_all();
   }
   std::uint64_t flush_wanted() {
@@ -178,6 +198,7 @@ class pipeline : export_wait {
   }
   bool flush_here(std::uint64_t deadline) {
     std::lock_guard const alone{work_};
+    working const here{*this};
     wait_limit_ = deadline;
     bool const sent = !stopping() && send_all(deadline);
     wait_limit_ = ~std::uint64_t{0};
@@ -187,6 +208,7 @@ class pipeline : export_wait {
   // The last act: drain, send what can be sent until the deadline, count the rest.
   void end() {
     std::lock_guard const alone{work_};
+    working const here{*this};
     std::uint64_t const deadline = stop_deadline();
     drain();
     cut();
@@ -196,11 +218,12 @@ class pipeline : export_wait {
       if (std::uint64_t const now = monotonic_nanoseconds(); sender_.due() > now) poll_descriptors(-1, false, std::min(sender_.due(), deadline) - now);
       else sender_.attempt(*this);
       if (sender_.unreachable()) break;
+      drain();
     }
+    sender_.shutdown(*this);
     drain();  // what was being recorded meanwhile
     cut();
     sender_.abandon();
-    sender_.shutdown(*this);
     std::lock_guard const lock{mutex_};
     over_ = true;
     flushed_.notify_all();
@@ -238,14 +261,17 @@ class pipeline : export_wait {
   collector collector_;
   sender sender_;
   pace pace_;
+  bool starved_ = false;
   std::mutex work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
+  std::atomic<std::thread::id> worker_{};
   std::uint64_t wait_limit_ = ~std::uint64_t{0};
 
-  std::mutex mutex_;  // the five below
+  std::mutex mutex_;  // the six below
   std::condition_variable flushed_;
   std::uint64_t flush_wanted_ = 0;
   std::uint64_t flush_done_ = 0;
-  std::uint64_t flush_failed_ = 0;
+  std::uint64_t failed_after_ = 0;  // the last flushes that failed: after this one, up to that one
+  std::uint64_t failed_until_ = 0;
   bool over_ = false;
 
   std::atomic<bool> stopping_{false};

@@ -25,6 +25,7 @@ struct provider_state {
   std::vector<std::shared_ptr<sampler const>> samplers;  // all that there ever were: a thread may be asking one
   stats_snapshot reported;                                // what the providers before have told of
   bool hooked = false;                                    // atexit and fork handlers are in place
+  bool forked = false;                                    // this process inherited a provider, and has made none of its own
 };
 inline provider_state& the_provider() {
   static provider_state& state = *new provider_state;
@@ -82,10 +83,10 @@ inline void in_forked_child() {
   if (provider.current != nullptr) {
     [[maybe_unused]] auto* const leaked = new (std::nothrow) std::shared_ptr<pipeline>{std::move(provider.current)};
     provider.current.reset();
-    recording.word.store(recording_over, std::memory_order_relaxed);
+    provider.forked = true;
+    recording.word.store(recording_over | (recording.word.load(std::memory_order_relaxed) & recording_monotonic), std::memory_order_relaxed);
     door.flush.store(nullptr, std::memory_order_relaxed);
   }
-  forget_parent();
   background.reset();
   provider.reported = {};
 }
@@ -138,7 +139,7 @@ class configuration {
     otlp_http_options http;
     http.headers = options_.headers;
     for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}) {
-      auto const given = env_.pairs(name);
+      auto const given = env_.headers(name);
       if (!given) continue;
       http.headers.insert(http.headers.begin(), given->begin(), given->end());  // the options' come later and win
       break;
@@ -173,7 +174,7 @@ class configuration {
       if (!given) continue;
       auto const parsed = url::parse(*given);
       if (!parsed || parsed->scheme != "http") {
-        env_.ignored(name, *given, "not a URL like http://localhost:4318");
+        env_.ignored(name, url::without_credentials(*given), parsed ? "https is not supported; use http, or a local collector or proxy" : "not a URL like http://localhost:4318");
         continue;
       }
       http.url = is_base ? joined(*given) : *given;
@@ -214,22 +215,28 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
     provider.hooked = true;
   }
   provider.current = made;
+  provider.forked = false;
   sampler const& chosen = *provider.samplers.back();
-  recording.asked.store(&chosen, std::memory_order_release);  // Release: pairs with the acquire in ask().
+  recording.asked.store(&chosen, std::memory_order_relaxed);  // Relaxed: the word publishes it.
   door.flush.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr || living->flush(limit); },
                    std::memory_order_release);  // Release: pairs with the acquire in nanospan::flush().
-  bool const steady = counter_is_invariant();
-  // Relaxed: all that a span needs is in the word, or acquired on its own.
-  recording.word.store(chosen.plan().bits | recording_on | (steady ? 0 : recording_monotonic), std::memory_order_relaxed);
+  // What was found about the counter holds for the whole process.
+  bool const steady = counter_is_invariant() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0;
+  // Release: pairs with the fence in ask().
+  recording.word.store(chosen.plan().bits | recording_on | (steady ? 0 : recording_monotonic), std::memory_order_release);
   return made.get();
 }
 
 #if NANOSPAN_WARN_WITHOUT_PROVIDER
-// The one line for a program that records and never made a provider.
+// The one line for a program that records and never made a provider, or forked and made none in the child.
 [[gnu::destructor]] void report_missing_provider() {
-  if (recording.word.load(std::memory_order_relaxed) != 0) return;
-  if (std::uint64_t const spans = stats().dropped.no_provider; spans != 0)
-    default_message_handler(std::to_string(spans) + " spans were recorded, but there never was a nanospan::tracer_provider; make one in main");
+  std::uint32_t const word = recording.word.load(std::memory_order_relaxed);
+  stats_snapshot const now = stats();
+  if (word == 0 && now.dropped.no_provider != 0) {
+    default_message_handler(std::to_string(now.dropped.no_provider) + " spans were recorded, but there never was a nanospan::tracer_provider; make one in main");
+  } else if ((word & recording_over) != 0 && now.dropped.after_shutdown != 0 && the_provider().forked) {
+    default_message_handler(std::to_string(now.dropped.after_shutdown) + " spans were recorded in a forked process; make a nanospan::tracer_provider after fork()");
+  }
 }
 #endif
 

@@ -41,7 +41,7 @@ struct record_meta {
   span_kind kind;
   std::uint8_t flags;        // record_flag
   std::uint8_t trace_flags;  // W3C
-  std::uint8_t unused;
+  std::uint8_t status;       // status_code; its description is an entry
 };
 static_assert(sizeof(record_meta) == 8);
 

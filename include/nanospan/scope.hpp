@@ -3,7 +3,8 @@
 
 // The stack of open scopes: each remembers the context that it replaced and puts it back, if it still finds its own.
 // A scope that is closed out of order or on a foreign thread puts nothing back; its thread is told through a count, and from then
-// on follows no pointer that it installed before. So misuse costs attributes and wrong parents, counted, and never memory.
+// on follows no pointer that it installed before. So misuse costs attributes and wrong parents, counted, and never memory, as long as
+// the foreign thread is done before this one goes on; two that use one span at once race, as with any object.
 
 #include <nanospan/thread_ring.hpp>
 

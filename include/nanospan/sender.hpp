@@ -28,53 +28,48 @@ class sender {
   }
 
   bool empty() const noexcept { return queue_.empty(); }
-  // Since the beginning.
-  std::uint64_t attempts_failed() const noexcept { return attempts_failed_; }
+  // Attempts that failed and batches that were lost, since the beginning.
+  std::uint64_t setbacks() const noexcept { return setbacks_; }
+  std::uint64_t pushed() const noexcept { return pushed_; }
+  // Whether all of the first `batches` ever pushed have left the queue.
+  bool settled(std::uint64_t batches) const noexcept { return queue_.empty() || queue_.front().number >= batches; }
   // When there is something to do (monotonic nanoseconds); the end of time where there is not.
   std::uint64_t due() const noexcept { return queue_.empty() ? ~std::uint64_t{0} : next_attempt_; }
-  // Someone waits for the queue: do not sit out a back-off.
-  void hurry() noexcept { next_attempt_ = 0; }
+  // Someone waits for the queue: do not sit out a back-off, unless the collector asked for it.
+  void hurry() noexcept { next_attempt_ = not_before_; }
 
   // Never waits: where there is no room the oldest goes. Throws std::bad_alloc, nothing changed.
   void push(batch&& one) {
-    queue_.push_back({std::move(one)});
+    queue_.push_back({std::move(one), pushed_});
+    ++pushed_;
     bytes_ += queue_.back().spans.otlp.size();
     // The one that is being sent stays where it is.
-    while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u)) {
-      auto const oldest = std::next(queue_.begin(), sending_ ? 1 : 0);
-      background.dropped_queue_full.add(oldest->spans.span_count);
-      lose(oldest->spans.span_count);
-      forget(oldest);
-    }
+    while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u))
+      lose(std::next(queue_.begin(), sending_ ? 1 : 0), background.dropped_queue_full);
   }
 
-  // One attempt at the oldest batch. True if it is settled.
-  bool attempt(export_wait& wait) {
-    std::uint64_t const now = monotonic_nanoseconds();
+  // One attempt at the oldest batch.
+  void attempt(export_wait& wait) {
     queued& front = queue_.front();
-    if (front.first_attempt == 0) front.first_attempt = now;
+    if (front.first_attempt == 0) front.first_attempt = monotonic_nanoseconds();
     sending_ = true;
-    export_result result = call(front.spans, wait);
+    export_result const result = call(front.spans, wait);
     sending_ = false;
-    settle_or_delay(result);
-    return result.what == export_result::outcome::success || result.what == export_result::outcome::failure;
+    unreachable_ = result.what == export_result::outcome::unreachable;
+    if (result.what == export_result::outcome::success) settle(result);
+    else delay_or_give_up(result);
   }
 
   // The end: what is still here is counted as lost.
   void abandon() {
-    while (!queue_.empty()) {
-      bool const maybe_there = queue_.front().unconfirmed;
-      (maybe_there ? background.unconfirmed : background.dropped_shutdown).add(queue_.front().spans.span_count);
-      lose(queue_.front().spans.span_count);
-      forget(queue_.begin());
-    }
+    while (!queue_.empty()) lose(queue_.begin(), background.dropped_shutdown);
   }
-  // The very end, after abandon(): the exporter writes what it holds and is let go.
-  void shutdown(export_wait& wait) {
+  // The exporter writes what it holds and is let go; nothing is attempted after it.
+  void shutdown(export_wait& wait) noexcept {
     try {
       exporter_->shutdown(wait);
     } catch (...) {
-      say("the exporter threw while it was shut down");
+      say([] { return std::string{"the exporter threw while it was shut down"}; });
     }
     exporter_.reset();
   }
@@ -84,88 +79,127 @@ class sender {
  private:
   struct queued {
     batch spans;
+    std::uint64_t number;
     std::uint64_t first_attempt = 0;
     unsigned attempts = 0;
-    bool unconfirmed = false;
+    bool unconfirmed = false;  // an attempt was sent in full and not answered
   };
+  static constexpr std::uint64_t between_complaints = 10'000'000'000;
 
-  export_result call(batch const& spans, export_wait& wait) {
+  // What an exporter throws is worth another attempt: it may have been memory, a thread or a descriptor that was missing.
+  export_result call(batch const& spans, export_wait& wait) noexcept {
+    export_result result{export_result::outcome::retry, 0, {}, {}};
     try {
-      return exporter_->export_batch(spans, wait);
-    } catch (std::exception const& error) {
-      return {export_result::outcome::failure, 0, {}, std::string{"the exporter threw: "} + error.what()};
+      try {
+        return exporter_->export_batch(spans, wait);
+      } catch (std::exception const& error) {
+        result.message = std::string{"the exporter threw: "} + error.what();
+      }
     } catch (...) {
-      return {export_result::outcome::failure, 0, {}, "the exporter threw"};
+      // Another type, or no memory for its text.
     }
+    return result;
   }
 
-  void settle_or_delay(export_result& result) {
+  void settle(export_result const& result) {
+    std::uint64_t const spans = queue_.front().spans.span_count;
+    std::uint64_t const rejected = std::min(result.rejected_spans, spans);
+    background.exported.add(spans - rejected);
+    background.rejected.add(rejected);
+    forget(queue_.begin());
+    next_attempt_ = not_before_ = 0;
+    recovered();
+    if (rejected == 0 && result.message.empty()) return;
+    rejected_untold_ += rejected;
+    std::uint64_t const now = monotonic_nanoseconds();
+    if (now < next_rejection_told_) return;
+    next_rejection_told_ = now + between_complaints;
+    say([&] { return "the collector rejected " + std::to_string(rejected_untold_) + " spans: " + result.message; });
+    rejected_untold_ = 0;
+  }
+
+  void delay_or_give_up(export_result const& result) {
     using outcome = export_result::outcome;
     queued& front = queue_.front();
-    std::uint64_t const spans = front.spans.span_count;
-    unreachable_ = result.what == outcome::unreachable;
-    if (result.what == outcome::success) {
-      std::uint64_t const rejected = std::min(result.rejected_spans, spans);
-      background.exported.add(spans - rejected);
-      background.rejected.add(rejected);
-      forget(queue_.begin());
-      next_attempt_ = 0;
-      recovered();
-      if (rejected != 0 || !result.message.empty())
-        say("the collector rejected " + std::to_string(rejected) + " of " + std::to_string(spans) + " spans: " + result.message);
-      return;
-    }
-    ++attempts_failed_;
+    ++setbacks_;
     front.unconfirmed |= result.what == outcome::unconfirmed;
-    failed(result.message);
+    failed(result);
     std::uint64_t const now = monotonic_nanoseconds();
-    std::uint64_t const delay = back_off(front.attempts++, result.retry_after);
-    if (result.what != outcome::failure && now + delay - front.first_attempt <= limits_.retry) {
-      next_attempt_ = now + delay;
+    std::uint64_t const give_up = front.first_attempt + std::min(limits_.retry, ~std::uint64_t{0} - front.first_attempt);
+    std::uint64_t const back_off = now + next_delay(front.attempts++);
+    // What the collector asks for, but not beyond the last moment of this batch: then it gets one more attempt.
+    auto const asked = static_cast<std::uint64_t>(std::clamp(result.retry_after, duration{}, duration::of_milliseconds(86'400'000)).nanoseconds());
+    not_before_ = asked == 0 ? 0 : std::min(now + asked, std::max(give_up, back_off));
+    if (result.what == outcome::failure || back_off > give_up) {
+      lose(queue_.begin(), background.dropped_export_failed);
+      next_attempt_ = result.what == outcome::failure ? 0 : back_off;
       return;
     }
-    (front.unconfirmed ? background.unconfirmed : background.dropped_export_failed).add(spans);
-    lose(spans);
-    forget(queue_.begin());
-    next_attempt_ = result.what == outcome::failure ? 0 : now + delay;
+    next_attempt_ = std::max(back_off, not_before_);
   }
 
-  std::uint64_t back_off(unsigned attempts, duration least) {
+  std::uint64_t next_delay(unsigned attempts) noexcept {
     auto delay = static_cast<double>(limits_.first_back_off);
     for (unsigned i = 0; i < attempts && delay < static_cast<double>(limits_.longest_back_off); ++i) delay *= 1.5;
     delay = std::min(delay, static_cast<double>(limits_.longest_back_off));
     auto const random = static_cast<double>(std::bit_cast<std::uint64_t>(random_.next_span_id()) >> 11) * 0x1p-53;
-    return std::max(static_cast<std::uint64_t>(std::max(least, duration{}).nanoseconds()), static_cast<std::uint64_t>(delay * (0.5 + random)));
+    return static_cast<std::uint64_t>(delay * (0.5 + random));
   }
 
-  void forget(std::list<queued>::iterator which) {
+  // What was once sent in full may be there: it is not known to be lost.
+  void lose(std::list<queued>::iterator which, counter& reason) noexcept {
+    std::uint64_t const spans = which->spans.span_count;
+    (which->unconfirmed ? background.unconfirmed : reason).add(spans);
+    lost_in_trouble_ += spans;
+    ++setbacks_;
+    forget(which);
+  }
+  void forget(std::list<queued>::iterator which) noexcept {
     bytes_ -= which->spans.otlp.size();
     queue_.erase(which);
   }
 
-  // One line when trouble starts, one when it is over.
-  void failed(std::string const& why) {
-    if (in_trouble_) return;
-    in_trouble_ = true;
-    say("cannot send to " + exporter_->description() + ": " + why + "; spans wait and are retried");
+  // One line when trouble starts, one when it is over; trouble that comes and goes is not told each time.
+  void failed(export_result const& result) {
+    if (std::exchange(in_trouble_, true)) return;
+    std::uint64_t const now = monotonic_nanoseconds();
+    told_ = now >= next_trouble_told_;
+    if (!told_) return;
+    next_trouble_told_ = now + between_complaints;
+    say([&] {
+      bool const again = result.what != export_result::outcome::failure;
+      return "cannot send to " + exporter_->description() + ": " + result.message + (again ? "; spans wait and are retried" : "; these spans are lost");
+    });
   }
-  void lose(std::uint64_t spans) { lost_in_trouble_ += spans; }
   void recovered() {
-    if (!in_trouble_) return;
-    in_trouble_ = false;
-    say("sending again to " + exporter_->description() + "; " + std::to_string(std::exchange(lost_in_trouble_, 0)) + " spans were lost meanwhile");
+    if (!std::exchange(in_trouble_, false) || !told_) return;
+    say([&] { return "sending again to " + exporter_->description() + "; " + std::to_string(lost_in_trouble_) + " spans were lost meanwhile"; });
+    lost_in_trouble_ = 0;
   }
-  void say(std::string const& line) const { report_(line); }
+  // A message is worth no exception: without memory for it there is none.
+  template <typename Compose>
+  void say(Compose&& compose) const noexcept {
+    try {
+      report_(compose());
+    } catch (...) {
+    }
+  }
 
   std::shared_ptr<exporter> exporter_;
   sender_limits limits_;
   message_handler report_;
   std::list<queued> queue_;  // the front stays where it is while it is being sent
   std::size_t bytes_ = 0;
+  std::uint64_t pushed_ = 0;
   std::uint64_t next_attempt_ = 0;
-  std::uint64_t attempts_failed_ = 0;
+  std::uint64_t not_before_ = 0;  // as the collector asked
+  std::uint64_t setbacks_ = 0;
   std::uint64_t lost_in_trouble_ = 0;
+  std::uint64_t rejected_untold_ = 0;
+  std::uint64_t next_trouble_told_ = 0;
+  std::uint64_t next_rejection_told_ = 0;
   bool in_trouble_ = false;
+  bool told_ = false;
   bool sending_ = false;
   bool unreachable_ = false;
   id_generator random_;

@@ -15,16 +15,26 @@ namespace nanospan::inline v0 {
 
 class span_recorder;
 
+namespace detail {
+class innermost_event;
+}
+
 /// An event just added; takes its attributes while it is the last thing that its span was told.
 class event_attributes : public detail::attribute_setters<event_attributes> {
  private:
   friend class span_recorder;
+  friend class detail::innermost_event;
   friend class detail::attribute_setters<event_attributes>;
+  event_attributes() noexcept = default;
   event_attributes(span_recorder* of, std::uint32_t offset) noexcept : span_{of}, offset_{offset} {}
+  template <typename... Attribute>
+  void add_all(Attribute const&... each) noexcept {
+    (add(each), ...);
+  }
   inline void add(attribute const& one) noexcept;
 
-  span_recorder* span_;  // null: not recorded
-  std::uint32_t offset_;
+  span_recorder* span_ = nullptr;  // null: not recorded
+  std::uint32_t offset_ = 0;
 };
 
 /// What scoped_span and span share: the record in the making. A span belongs to one thread at a time.
@@ -42,19 +52,23 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   }
 
   /// Adds an event, now. Attributes go on what it returns: `span.event("retry").set({"attempt", 2})`.
-  event_attributes event(literal name) noexcept { return add_event({name.data(), name.size(), {}, false, 0}); }
-  event_attributes event(copied name) noexcept {
-    return add_event({name.text.data(), static_cast<std::uint16_t>(name.text.size()), {}, true, 0});
-  }
-  /// Sets status Error with a description; the last one wins (OpenTelemetry, "Set Status").
+  event_attributes event(literal name) noexcept { return event_named({name.data(), name.size()}, false); }
+  event_attributes event(copied name) noexcept { return event_named(name.text, true); }
+  /// Sets status Error with a description, cut where the span is full; the last one wins (OpenTelemetry, "Set Status").
   NANOSPAN_DETAIL_OUT_OF_LINE void error(std::string_view description = {}) noexcept {
     if (!recording()) return;
-    std::uint32_t const size = bounded(description.size());
-    std::byte* const place = append({nullptr, 0, detail::entry_type::status, false, size + 1});
-    if (place == nullptr) return;
-    place[0] = static_cast<std::byte>(detail::status_code::error);
-    if (size != 0) std::memcpy(place + 1, description.data(), size);
+    header_.meta.status = static_cast<std::uint8_t>(detail::status_code::error);
+    std::size_t const room = detail::max_entry_bytes - used_;  // a multiple of 8
+    std::size_t const longest = room < sizeof(detail::entry_head) ? 0 : room - sizeof(detail::entry_head);
+    std::size_t size = description.size();
+    if (size > longest) {
+      size = longest;
+      while (size != 0 && (static_cast<std::uint8_t>(description[size]) & 0xc0) == 0x80) --size;  // no half of a character
+    }
+    std::byte* const place = append({nullptr, 0, detail::entry_type::status, false, static_cast<std::uint32_t>(size)});
+    if (place != nullptr && size != 0) std::memcpy(place, description.data(), size);
   }
+  void error(char const* description) noexcept { error(description != nullptr ? std::string_view{description} : std::string_view{}); }
 
  protected:
   enum class phase : std::uint8_t { absent, not_sampled, recording, ended };
@@ -173,21 +187,31 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
  private:
   friend class event_attributes;
   friend class scoped_span;
+  friend class detail::innermost_event;
   friend class detail::attribute_setters<span_recorder>;
+
+  event_attributes event_named(std::string_view name, bool copied) noexcept {
+    return add_event({name.data(), static_cast<std::uint16_t>(name.size()), {}, copied, 0});
+  }
 
   static constexpr std::uint32_t bounded(std::size_t size) noexcept {
     return static_cast<std::uint32_t>(size < detail::max_entry_bytes ? size : detail::max_entry_bytes);
   }
 
   NANOSPAN_DETAIL_COLD sampling_decision ask(birth const& as, detail::active_context const& parent) const noexcept {
-    // Acquire: pairs with the release of the provider that installed the sampler.
-    sampler const* const asked = detail::recording.asked.load(std::memory_order_acquire);
+    // Acquire: after the load of the word, it pairs with the release of the provider that installed the sampler.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    sampler const* const asked = detail::recording.asked.load(std::memory_order_relaxed);
     if (asked == nullptr) return sampling_decision::drop;
     span_context const parent_context = parent.share();
     std::string_view const name = as.from != nullptr ? std::string_view{as.from->name, as.from->name_size} : std::string_view{as.name, as.name_size};
     return asked->should_sample({parent_context, header_.trace, name, as.kind});
   }
 
+  template <typename... Attribute>
+  NANOSPAN_DETAIL_INLINE void add_all(Attribute const&... each) noexcept {
+    (add(each), ...);
+  }
   NANOSPAN_DETAIL_INLINE void add(attribute const& one) noexcept {
     if (!recording()) return;
     detail::entry_head const& head = one.head_;
@@ -216,7 +240,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     head.size = key_bytes + bounded(value_size);
     std::byte* const place = append(head);
     if (place == nullptr) return nullptr;
-    std::memcpy(place, key, head.key_size);
+    if (head.key_size != 0) std::memcpy(place, key, head.key_size);
     return place + key_bytes;
   }
   NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept {
@@ -309,13 +333,10 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     detail::thread_slot& slot = *thread.slot;
     if (!on) {
       slot.dropped_after_shutdown.add(1);
-    } else if (!slot.ring.attached()) {
-      if (detail::attach_ring(slot)) {
-        if (std::byte* const place = slot.ring.reserve(size)) return place;
-        slot.dropped_ring_full.add(1);
-      } else {
-        slot.dropped_no_ring.add(1);
-      }
+    } else if (!slot.ring.attached() && !detail::attach_ring(slot)) {
+      slot.dropped_no_ring.add(1);
+    } else if (std::byte* const place = slot.ring.reserve(size)) {  // the slot, or its ring, is new
+      return place;
     } else {
       slot.dropped_ring_full.add(1);
     }
@@ -345,10 +366,11 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
 
 inline void event_attributes::add(attribute const& one) noexcept {
   if (span_ == nullptr || !span_->recording()) return;
-  detail::entry_head head;
-  std::memcpy(&head, span_->entries_ + offset_, sizeof head);
+  detail::entry_head head{};
+  bool const in_bounds = offset_ + sizeof head <= span_->used_;  // the span may be another one by now
+  if (in_bounds) std::memcpy(&head, span_->entries_ + offset_, sizeof head);
   std::uint32_t const end = offset_ + static_cast<std::uint32_t>(sizeof head) + detail::padded(head.size);
-  if (end != span_->used_) {  // something else came after the event
+  if (!in_bounds || head.type != detail::entry_type::event || end != span_->used_) {  // something else came after the event
     ++span_->dropped_;
     return;
   }
@@ -397,7 +419,9 @@ class scoped_span : public span_recorder, detail::scope {
     auto& thread = detail::this_thread;
     if (thread.current.meta.owner_is_span && trusted(thread))
       return static_cast<scoped_span*>(const_cast<scope*>(static_cast<scope const*>(thread.current.owner)));
-    if (thread.slot != nullptr) thread.slot->misused.add(1);
+    // Relaxed: as in begin(). Without a provider no span is open, and that is no mistake.
+    bool const on = (detail::recording.word.load(std::memory_order_relaxed) & detail::recording_on) != 0;
+    if (on && thread.slot != nullptr) thread.slot->misused.add(1);
     return nullptr;
   }
 
@@ -447,6 +471,59 @@ class scoped_span : public span_recorder, detail::scope {
     release_state();
   }
 };
+
+namespace detail {
+
+// What NANOSPAN_SET and its like say to the innermost open span. It is looked for when their arguments are values already: making these
+// may open, close and annotate spans, or suspend the coroutine.
+class innermost_span : public attribute_setters<innermost_span> {
+ public:
+  // Asked first, so that the arguments are evaluated only where somebody listens.
+  static bool recording() noexcept {
+    scoped_span const* const open = scoped_span::innermost();
+    return open != nullptr && open->recording();
+  }
+  template <typename Text>
+  void error(Text const& description) const noexcept {
+    if (scoped_span* const open = scoped_span::innermost()) open->error(description);
+  }
+  void error() const noexcept { error(std::string_view{}); }
+
+ private:
+  friend class attribute_setters<innermost_span>;
+  template <typename... Attribute>
+  void add_all(Attribute const&... each) const noexcept {
+    if (scoped_span* const open = scoped_span::innermost()) open->set(each...);
+  }
+};
+
+// An event of that span: it happens with its first attributes, or at record() where it has none.
+class innermost_event : public attribute_setters<innermost_event> {
+ public:
+  explicit constexpr innermost_event(literal name) noexcept : name_{name.data(), name.size()} {}
+  explicit constexpr innermost_event(copied name) noexcept : name_{name.text}, is_copied_{true} {}
+  NANOSPAN_DETAIL_OUT_OF_LINE void record() noexcept { happen(); }
+
+ private:
+  friend class attribute_setters<innermost_event>;
+  template <typename... Attribute>
+  void add_all(Attribute const&... each) noexcept {
+    happen();
+    attributes_.set(each...);
+  }
+  void happen() noexcept {
+    if (std::exchange(happened_, true)) return;
+    scoped_span* const open = scoped_span::innermost();
+    if (open != nullptr) attributes_ = open->event_named(name_, is_copied_);
+  }
+
+  std::string_view name_;
+  bool is_copied_ = false;
+  bool happened_ = false;
+  event_attributes attributes_;
+};
+
+}  // namespace detail
 
 /// A span for work that crosses scopes or threads: hand it over by moving it. It is not the current span of any thread; open a
 /// context_scope with its context() where its children start. Ends at end() or with the object, on whichever thread that is.

@@ -33,7 +33,7 @@ struct stats_snapshot {
   drops dropped = {};
   std::uint64_t unconfirmed = 0;  ///< sent in full, never answered: the collector may have them
   std::uint64_t held = 0;         ///< in rings, batches and queue
-  std::uint64_t misused = 0;      ///< not spans: NANOSPAN_SET and its like where no span was open
+  std::uint64_t misused = 0;      ///< not spans: NANOSPAN_SET and its like where no span was open, scopes closed out of order
 
   std::uint64_t accounted() const noexcept { return exported + rejected + dropped.total() + unconfirmed + held; }
 };
@@ -82,7 +82,7 @@ inline stats_snapshot stats() noexcept {
     now.misused += slot.misused.read() + slot.scopes_lost.load(std::memory_order_relaxed);
   });
   now.dropped.no_slot = detail::registry.dropped_no_slot.load(std::memory_order_relaxed);
-  now.held = recorded - settled;
+  now.held = recorded > settled ? recorded - settled : 0;
   now.ended = recorded + now.dropped.no_provider + now.dropped.after_shutdown + now.dropped.ring_full + now.dropped.no_ring + now.dropped.no_slot;
   return now;
 }

@@ -9,16 +9,17 @@
 
 #include <new>
 
+#include <pthread.h>
 #include <sys/mman.h>
 
 namespace nanospan::inline v0::detail {
 
 // A counter with one writer at a time: plain loads and stores, no locked instruction.
-// Relaxed throughout: read for reporting, orders nothing.
 class counter {
  public:
-  void add(std::uint64_t n) noexcept { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
-  std::uint64_t read() const noexcept { return value_.load(std::memory_order_relaxed); }
+  // Relaxed: only this thread writes it. Release: pairs with the acquire in read(), so that who sees a span settled sees it recorded.
+  void add(std::uint64_t n) noexcept { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release); }
+  std::uint64_t read() const noexcept { return value_.load(std::memory_order_acquire); }
 
   void reset() noexcept { value_.store(0, std::memory_order_relaxed); }
 
@@ -54,6 +55,7 @@ struct thread_registry {
   std::atomic<std::uint64_t> ring_bytes{512u << 10};     // a new thread's ring while there is plenty
   std::atomic<std::uint64_t> ring_memory_limit_bytes{64u << 20};
   std::atomic<std::uint64_t> dropped_no_slot{0};         // spans of threads whose slot was gone (exit) or could not be had (memory)
+  std::atomic<bool> fork_hooked{false};
 };
 NANOSPAN_DETAIL_SHARED inline constinit thread_registry registry{};
 
@@ -129,25 +131,13 @@ struct slot_owner {
   ~slot_owner() {
     thread_slot* const slot = std::exchange(this_thread.slot, nullptr);
     this_thread.exited = true;
+    this_thread.current = {};  // after std::exit scopes of this thread may still be open, and are nobody's parents any more
     if (slot == nullptr) return;
     auto const left_as = !slot->ring.attached() ? slot_state::empty : slot->ring.consumed() == slot->ring.published() ? slot_state::ready : slot_state::orphaned;
     slot->state.store(left_as, std::memory_order_release);  // Release: pairs with the acquire in reuse_slot() and in the consumer.
   }
   void exists() noexcept {}
 };
-
-// The thread's first span: seeds its ids, finds or makes a slot, hooks the thread's exit. Null without memory or after that exit.
-NANOSPAN_DETAIL_COLD inline thread_slot* acquire_slot() noexcept {
-  if (this_thread.exited) return nullptr;
-  thread_slot* slot = reuse_slot();
-  if (slot == nullptr) slot = add_slot();
-  if (slot == nullptr) return nullptr;
-  this_thread.random.seed();
-  this_thread.slot = slot;
-  thread_local slot_owner owner;
-  owner.exists();
-  return slot;
-}
 
 // In a forked child, which has this thread only: what the others recorded is the parent's to send, their slots are free, the ids go
 // another way, and the account begins anew.
@@ -156,11 +146,27 @@ inline void forget_parent() noexcept {
     slot.ring.reset();
     for (counter* one : {&slot.dropped_ring_full, &slot.dropped_no_ring, &slot.dropped_after_shutdown, &slot.dropped_no_provider, &slot.misused})
       one->reset();
-    if (&slot != this_thread.slot)
-      slot.state.store(slot.ring.attached() ? slot_state::ready : slot_state::empty, std::memory_order_relaxed);  // Relaxed: alone.
+    if (&slot == this_thread.slot) return;
+    slot.scopes_lost.store(0, std::memory_order_relaxed);  // Relaxed, as the next: this thread is alone.
+    slot.state.store(slot.ring.attached() ? slot_state::ready : slot_state::empty, std::memory_order_relaxed);
   });
   registry.dropped_no_slot.store(0, std::memory_order_relaxed);
   if (this_thread.slot != nullptr) this_thread.random.seed();
+}
+
+// The thread's first span: seeds its ids, finds or makes a slot, hooks the thread's exit. Null without memory or after that exit.
+NANOSPAN_DETAIL_COLD inline thread_slot* acquire_slot() noexcept {
+  if (this_thread.exited) return nullptr;
+  // Relaxed: whichever thread is first hooks; a fork that another thread makes meanwhile is not its child's first span.
+  if (!registry.fork_hooked.exchange(true, std::memory_order_relaxed)) ::pthread_atfork(nullptr, nullptr, forget_parent);
+  thread_slot* slot = reuse_slot();
+  if (slot == nullptr) slot = add_slot();
+  if (slot == nullptr) return nullptr;
+  this_thread.random.seed();
+  this_thread.slot = slot;
+  thread_local slot_owner owner;
+  owner.exists();
+  return slot;
 }
 
 }  // namespace nanospan::inline v0::detail

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A TCP connection for Beast's synchronous algorithms whose every step waits through export_wait: bounded by one deadline, draining the
-// rings meanwhile, and woken when the provider stops. Background thread.
+// A TCP connection, always to the same place, for Beast's synchronous algorithms. Its every step waits through export_wait: bounded by one
+// deadline, draining the rings meanwhile, and woken when the provider stops. Background thread.
 
 #include <nanospan/clock.hpp>
 #include <nanospan/detail/descriptor.hpp>
@@ -78,6 +78,11 @@ class socket_stream {
 
   bool open() const noexcept { return socket_.open(); }
   void close() noexcept { socket_ = descriptor{}; }
+  // Whether the other side has neither closed nor said anything that is still unread.
+  bool quiet() const noexcept {
+    char byte = 0;
+    return socket_.open() && ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+  }
   // For what follows: how to wait, and until when (monotonic nanoseconds).
   void bind(export_wait& wait, std::uint64_t deadline) noexcept {
     wait_ = &wait;
@@ -86,11 +91,13 @@ class socket_stream {
 
   // Tries each address in turn. Empty when connected, else why not.
   std::string connect(std::string const& host, std::uint16_t port) {
-    auto const lookup = resolution::start(host, port);
-    if (lookup == nullptr) return "no descriptor for a name lookup";
-    while (!lookup->finished())
-      if (wait_->wait(lookup->descriptor_to_wait_for(), false, deadline_) != export_wait::outcome::ready && !lookup->finished())
+    // A lookup that outlasts an attempt is waited for by the next one: never two at a time.
+    if (pending_ == nullptr) pending_ = resolution::start(host, port);
+    if (pending_ == nullptr) return "no descriptor for a name lookup";
+    while (!pending_->finished())
+      if (wait_->wait(pending_->descriptor_to_wait_for(), false, deadline_) != export_wait::outcome::ready && !pending_->finished())
         return "looking up \"" + host + "\" took too long";
+    auto const lookup = std::exchange(pending_, nullptr);
     if (lookup->found() == nullptr) return "cannot look up \"" + host + "\": " + lookup->error();
     std::uint64_t left = 0;
     for (addrinfo const* address = lookup->found(); address != nullptr; address = address->ai_next) ++left;
@@ -182,6 +189,7 @@ class socket_stream {
   }
 
   descriptor socket_;
+  std::shared_ptr<resolution> pending_;
   export_wait* wait_ = nullptr;
   std::uint64_t deadline_ = 0;
 };

@@ -24,6 +24,15 @@ struct url {
     return usual ? shown : shown + ":" + std::to_string(port);
   }
 
+  // For messages.
+  static std::string without_credentials(std::string_view text) {
+    std::size_t const scheme = text.find("://");
+    std::size_t const host = scheme == std::string_view::npos ? 0 : scheme + 3;
+    std::size_t const at = text.substr(0, text.find_first_of("/?#", host)).rfind('@');
+    if (at == std::string_view::npos || at < host) return std::string{text};
+    return std::string{text.substr(0, host)} + "…" + std::string{text.substr(at)};
+  }
+
   static std::optional<url> parse(std::string_view text) {
     url parsed;
     std::size_t const colon = text.find("://");

@@ -66,4 +66,11 @@ inline std::string repaired_utf8(std::string_view text) {
   return repaired;
 }
 
+// What a remote party says, for a person's terminal: its beginning, on one line, without what a terminal would obey.
+inline std::string excerpt(std::string_view text) {
+  std::string shown;
+  for (char const c : text.substr(0, 200)) shown += c >= ' ' && c < 0x7f ? c : ' ';
+  return shown;
+}
+
 }  // namespace nanospan::inline v0::detail

@@ -5,14 +5,15 @@
 // has arrived, then writes its waterfall. Never waits longer than the rings can: each write is of what a pipe takes at once.
 
 #include <nanospan/clock.hpp>
+#include <nanospan/detail/descriptor.hpp>
 #include <nanospan/otlp_reader.hpp>
 #include <nanospan/waterfall.hpp>
 
 #include <cerrno>
+#include <climits>
 #include <cstdlib>
 #include <list>
 
-#include <climits>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -47,7 +48,7 @@ struct console_exporter::state {
     while (!text.empty()) {
       std::uint64_t const deadline = detail::monotonic_nanoseconds() + 2'000'000'000;
       if (wait.wait(descriptor, true, deadline) != export_wait::outcome::ready) return false;
-      auto const written = ::write(descriptor, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
+      auto const written = detail::write_without_signal(descriptor, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
       if (written < 0 && errno != EINTR && errno != EAGAIN) return false;
       if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
     }

@@ -6,6 +6,8 @@
 
 #include <nanospan/detail/socket_stream.hpp>
 #include <nanospan/detail/url.hpp>
+#include <nanospan/detail/utf8.hpp>
+#include <nanospan/environment.hpp>
 #include <nanospan/otlp_reader.hpp>
 
 #include <boost/beast/core/flat_buffer.hpp>
@@ -17,6 +19,7 @@
 
 #include <charconv>
 #include <ctime>
+#include <optional>
 
 namespace nanospan::inline v0 {
 
@@ -24,6 +27,13 @@ struct otlp_http_exporter::state {
   otlp_http_options options;
   detail::url url;
   detail::socket_stream stream;
+  boost::beast::flat_buffer buffer;  // what the connection has brought beyond the last answer
+
+  void disconnect() noexcept {
+    stream.close();
+    buffer.clear();
+  }
+  export_result attempt(batch const& spans);
 };
 
 namespace detail {
@@ -44,13 +54,6 @@ inline std::optional<duration> retry_after(std::string_view text, std::int64_t n
   return duration::of_milliseconds(std::clamp(seconds, std::int64_t{0}, std::int64_t{86'400}) * 1'000);
 }
 
-// What a body says for a person's eyes: its printable beginning.
-inline std::string excerpt(std::string_view body) {
-  std::string shown;
-  for (char const c : body.substr(0, 200)) shown += c >= ' ' && c < 0x7f ? c : ' ';
-  return shown;
-}
-
 using http_response = http::response<http::string_body>;
 
 inline export_result judge(http_response const& response) {
@@ -60,7 +63,7 @@ inline export_result judge(http_response const& response) {
   if (status >= 200 && status < 300) {
     partial_success const partial = read_partial_success(response.body());
     result.rejected_spans = partial.rejected_spans;
-    result.message = partial.error_message;
+    result.message = excerpt(partial.error_message);
     return result;
   }
   bool const again = status == 429 || status == 502 || status == 503 || status == 504;
@@ -72,71 +75,111 @@ inline export_result judge(http_response const& response) {
   return result;
 }
 
+inline bool is_timeout(boost::system::error_code const& error) noexcept {
+  return error == boost::asio::error::timed_out || error == boost::asio::error::operation_aborted;
+}
+
+struct answer {
+  std::optional<http_response> response;
+  boost::system::error_code error;
+  bool begun = false;  // some of it came
+};
+
+// The final answer; interim ones (1xx) are passed over. OTLP: one over 4 MiB is an error, and not retried.
+inline answer read_answer(socket_stream& stream, boost::beast::flat_buffer& buffer) {
+  constexpr std::uint64_t most_body_bytes = 4u << 20;
+  constexpr int most_interim = 16;
+  answer got;
+  for (int interim = 0; interim <= most_interim; ++interim) {
+    http::response_parser<http::string_body> parser;
+    parser.header_limit(64u << 10);
+    parser.body_limit(most_body_bytes);
+    // The header by itself: Beast before 1.75 loses the error of a body that is too large when both come at once.
+    http::read_header(stream, buffer, parser, got.error);
+    if (auto const length = parser.content_length(); !got.error && length && *length > most_body_bytes) got.error = http::error::body_limit;
+    if (!got.error) http::read(stream, buffer, parser, got.error);
+    got.begun |= parser.got_some();
+    if (got.error) return got;
+    if (unsigned const status = parser.get().result_int(); status / 100 == 1 && status != 101) continue;
+    got.response = parser.release();
+    return got;
+  }
+  got.error = http::error::bad_status;
+  return got;
+}
+
 }  // namespace detail
 
 otlp_http_exporter::otlp_http_exporter(otlp_http_options with) : state_{std::make_shared<state>()} {
   auto parsed = detail::url::parse(with.url);
-  if (!parsed)
-    throw configuration_error{"endpoint \"" + with.url + "\" (from " + with.url_source + ") is not a URL like http://localhost:4318"};
-  if (parsed->scheme != "http")
-    throw configuration_error{"endpoint \"" + with.url + "\" (from " + with.url_source + "): https is not supported; use http, or a local collector or proxy"};
+  std::string const shown = "endpoint \"" + detail::url::without_credentials(with.url) + "\" (from " + with.url_source + ")";
+  if (!parsed) throw configuration_error{shown + " is not a URL like http://localhost:4318"};
+  if (parsed->scheme != "http") throw configuration_error{shown + ": https is not supported; use http, or a local collector or proxy"};
   if (parsed->target.empty()) parsed->target = "/";
   for (auto const& [name, value] : with.headers)
-    for (std::string const* part : {&name, &value})
-      for (char const c : *part)
-        if (c == '\r' || c == '\n' || c == '\0') throw configuration_error{"headers: \"" + name + "\" holds a line break"};
+    if (!detail::environment::is_header(name, value)) throw configuration_error{"headers: \"" + name + "\" or its value cannot stand in an HTTP header"};
   state_->options = std::move(with);
   state_->url = std::move(*parsed);
 }
 otlp_http_exporter::~otlp_http_exporter() = default;
 
-void otlp_http_exporter::shutdown(export_wait&) { state_->stream.close(); }
+void otlp_http_exporter::shutdown(export_wait&) { state_->disconnect(); }
 
 std::string otlp_http_exporter::description() const {
   return "OTLP/HTTP at " + state_->options.url + " (" + state_->options.url_source + ")";
 }
 
 export_result otlp_http_exporter::export_batch(batch const& spans, export_wait& wait) {
+  std::int64_t const timeout = state_->options.timeout.nanoseconds();
+  state_->stream.bind(wait, timeout == 0 ? ~std::uint64_t{0} : detail::monotonic_nanoseconds() + static_cast<std::uint64_t>(timeout));
+  try {
+    return state_->attempt(spans);
+  } catch (...) {
+    state_->disconnect();  // it may have stopped in the middle of an answer
+    throw;
+  }
+}
+
+export_result otlp_http_exporter::state::attempt(batch const& spans) {
   namespace http = detail::http;
   using outcome = export_result::outcome;
-  state& self = *state_;
-  std::int64_t const timeout = self.options.timeout.nanoseconds();
-  std::uint64_t const deadline = timeout == 0 ? ~std::uint64_t{0} : detail::monotonic_nanoseconds() + static_cast<std::uint64_t>(timeout);
-  self.stream.bind(wait, deadline);
-
-  http::request<http::span_body<char const>> request{http::verb::post, self.url.target, 11};
-  request.set(http::field::host, self.url.authority());
+  http::request<http::span_body<char const>> request{http::verb::post, url.target, 11};
+  request.set(http::field::host, url.authority());
   request.set(http::field::user_agent, "nanospan/" NANOSPAN_VERSION);
   request.set(http::field::content_type, "application/x-protobuf");
-  for (auto const& [name, value] : self.options.headers) request.set(name, value);
+  for (auto const& [name, value] : options.headers) request.set(name, value);
   request.body() = {spans.otlp.data(), spans.otlp.size()};
   request.prepare_payload();
 
-  for (;;) {
-    bool const reused = self.stream.open();
+  for (bool maybe_there = false;;) {
+    // A collector that said or closed something since its last answer is done with the connection.
+    if (buffer.size() != 0 || !stream.quiet()) disconnect();
+    bool const reused = stream.open();
     if (!reused) {
-      if (std::string why = self.stream.connect(self.url.host, self.url.port); !why.empty()) return {outcome::unreachable, 0, {}, std::move(why)};
+      if (std::string why = stream.connect(url.host, url.port); !why.empty())
+        return {maybe_there ? outcome::unconfirmed : outcome::unreachable, 0, {}, std::move(why)};
     }
     boost::system::error_code error;
-    http::write(self.stream, request, error);
+    http::write(stream, request, error);
     bool const sent = !error;
-    boost::beast::flat_buffer buffer;
-    http::response_parser<http::string_body> parser;
-    parser.header_limit(64u << 10);
-    parser.body_limit(4u << 20);  // OTLP: a response over 4 MiB is an error that is not retried
-    if (sent) http::read(self.stream, buffer, parser, error);
-    if (!error) {
-      if (!parser.get().keep_alive()) self.stream.close();
-      return detail::judge(parser.get());
+    maybe_there |= sent;
+    bool const timed_out_writing = detail::is_timeout(error);
+    detail::answer got;
+    // A collector that does not want the rest answers before it has read all, and closes.
+    if (!timed_out_writing) got = detail::read_answer(stream, buffer);
+    if (got.response) {
+      if (!sent || !got.response->keep_alive()) disconnect();
+      return detail::judge(*got.response);
     }
-    self.stream.close();
-    bool const answered = parser.got_some();
-    // A connection that the collector closed while it was idle: nobody has seen this request, and a new one is opened at once.
-    bool const timed_out = error == boost::asio::error::timed_out || error == boost::asio::error::operation_aborted;
-    if (reused && !answered && !timed_out) continue;
-    std::string why = timed_out ? std::string{sent ? "no answer in time" : "the request could not be sent in time"} : error.message();
-    if (error == http::error::body_limit || error == http::error::header_limit) return {outcome::failure, 0, {}, "the answer is too large"};
-    return {sent ? outcome::unconfirmed : outcome::retry, 0, {}, std::move(why)};
+    disconnect();
+    if (!sent) got.error = error;
+    // The connection was closed while it was idle: nobody has seen this request, and a new one is opened at once.
+    bool const timed_out = detail::is_timeout(got.error);
+    if (reused && !got.begun && !timed_out) continue;
+    if (got.error == http::error::body_limit || got.error == http::error::header_limit)
+      return {outcome::failure, 0, {}, "the answer is too large"};
+    std::string why = timed_out ? std::string{sent ? "no answer in time" : "the request could not be sent in time"} : got.error.message();
+    return {maybe_there ? outcome::unconfirmed : outcome::retry, 0, {}, std::move(why)};
   }
 }
 
