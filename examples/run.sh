@@ -18,12 +18,9 @@ build() {  # build TARGET...
   need libboost-dev has_header boost/version.hpp
   install_missing
   [[ -e build/examples/examples/$1 ]] || echo "building $*" >&2
-  local output
-  if ! output=$({ cmake -S . -B build/examples -G Ninja -DCMAKE_BUILD_TYPE=Release -DNANOSPAN_BUILD_TESTS=OFF \
-    -DNANOSPAN_BUILD_BENCHMARKS=OFF -DNANOSPAN_BUILD_EXAMPLES=ON && cmake --build build/examples --parallel 2 --target "$@"; } 2>&1); then
-    printf '%s\n' "$output" >&2
-    exit 1
-  fi
+  quietly cmake -S . -B build/examples -G Ninja -DCMAKE_BUILD_TYPE=Release -DNANOSPAN_BUILD_TESTS=OFF \
+    -DNANOSPAN_BUILD_BENCHMARKS=OFF -DNANOSPAN_BUILD_EXAMPLES=ON
+  quietly cmake --build build/examples --parallel 2 --target "$@"
 }
 
 draw_on_the_terminal() {

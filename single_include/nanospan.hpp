@@ -122,7 +122,7 @@ class id_generator {
     }
   }
 
-  span_id next_span_id() noexcept { return span_id{std::bit_cast<std::array<std::uint8_t, 8>>(next_nonzero())}; }
+  NANOSPAN_DETAIL_INLINE span_id next_span_id() noexcept { return span_id{std::bit_cast<std::array<std::uint8_t, 8>>(next_nonzero())}; }
   trace_id next_trace_id() noexcept {
     std::uint64_t const high = next_nonzero();  // before `low`: the order of two calls in one list is not every compiler's
     std::uint64_t const low = next_nonzero();
@@ -130,7 +130,7 @@ class id_generator {
   }
 
  private:
-  std::uint64_t next() noexcept {
+  NANOSPAN_DETAIL_INLINE std::uint64_t next() noexcept {
     std::uint64_t const result = std::rotl(state_[0] + state_[3], 23) + state_[0];
     std::uint64_t const shifted = state_[1] << 17;
     state_[2] ^= state_[0];
@@ -141,12 +141,13 @@ class id_generator {
     state_[3] = std::rotl(state_[3], 45);
     return result;
   }
-  std::uint64_t next_nonzero() noexcept {
-    std::uint64_t value = next();
-    while (value == 0) [[unlikely]]
-      value = next();
+  NANOSPAN_DETAIL_INLINE std::uint64_t next_nonzero() noexcept {
+    std::uint64_t const value = next();
+    if (value == 0) [[unlikely]]
+      return next_after_zero();
     return value;
   }
+  NANOSPAN_DETAIL_COLD std::uint64_t next_after_zero() noexcept { return next_nonzero(); }
 
   std::array<std::uint64_t, 4> state_{};
 };
@@ -185,16 +186,26 @@ inline Word in_register(Word word) noexcept {
   return std::bit_cast<Word>(bits);
 }
 // Copies by words of 8 bytes: what was just stored by such words is forwarded to these loads, and would stall wider ones.
-inline void copy_words(void* to, void const* from, std::size_t bytes) noexcept {
-  for (std::size_t at = 0; at < bytes; at += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, static_cast<std::byte const*>(from) + at, 8);
-    word = in_register(word);
-    std::memcpy(static_cast<std::byte*>(to) + at, &word, 8);
+// Four at a time: a span is bound by how many instructions the processor takes in.
+NANOSPAN_DETAIL_INLINE void copy_word(void* to, void const* from) noexcept {
+  std::uint64_t word;
+  std::memcpy(&word, from, 8);
+  word = in_register(word);
+  std::memcpy(to, &word, 8);
+}
+NANOSPAN_DETAIL_INLINE void copy_words(void* to, void const* from, std::size_t bytes) noexcept {
+  auto const copy = [&](std::size_t at) { copy_word(static_cast<std::byte*>(to) + at, static_cast<std::byte const*>(from) + at); };
+  std::size_t at = 0;
+  for (; at + 32 <= bytes; at += 32) {
+    copy(at);
+    copy(at + 8);
+    copy(at + 16);
+    copy(at + 24);
   }
+  for (; at < bytes; at += 8) copy(at);
 }
 
-// Copies a text: short ones by at most two overlapping words, for a call to memcpy costs more than they do.
+// Copies a text: short ones by a few overlapping words, for a call to memcpy costs more than they do.
 NANOSPAN_DETAIL_INLINE void copy_text(std::byte* to, char const* from, std::size_t bytes) noexcept {
   auto const both_ends = [&](auto word) {
     std::memcpy(&word, from, sizeof word);
@@ -203,8 +214,13 @@ NANOSPAN_DETAIL_INLINE void copy_text(std::byte* to, char const* from, std::size
     std::memcpy(to, &word, sizeof word);
     std::memcpy(to + bytes - sizeof word, &last, sizeof word);
   };
-  if (bytes > 16) {
+  if (bytes > 32) {
     std::memcpy(to, from, bytes);
+  } else if (bytes > 16) {
+    copy_word(to, from);
+    copy_word(to + 8, from + 8);
+    copy_word(to + bytes - 16, from + bytes - 16);
+    copy_word(to + bytes - 8, from + bytes - 8);
   } else if (bytes >= 8) {
     both_ends(std::uint64_t{});
   } else if (bytes >= 4) {
@@ -721,7 +737,7 @@ namespace nanospan::inline v0::detail {
 class counter {
  public:
   // Relaxed: only this thread writes it. Release: pairs with the acquire in read(), so that who sees a span settled sees it recorded.
-  void add(std::uint64_t n) noexcept { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release); }
+  NANOSPAN_DETAIL_INLINE void add(std::uint64_t n) noexcept { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release); }
   std::uint64_t read() const noexcept { return value_.load(std::memory_order_acquire); }
 
   void reset() noexcept { value_.store(0, std::memory_order_relaxed); }
@@ -1165,7 +1181,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   void error(char const* description) noexcept { error(description != nullptr ? std::string_view{description} : std::string_view{}); }
 
  protected:
-  enum class phase : std::uint8_t { absent, not_sampled, recording, ended };
+  // aside: not sampled under a parent that is not; see scoped_span. From not_sampled on a scoped_span is its thread's current one.
+  enum class phase : std::uint8_t { absent, aside, not_sampled, recording, ended };
 
   span_recorder() noexcept {}  // leaves the header uninitialised: start() or pass_through() follows, or phase_ says so
   ~span_recorder() = default;
@@ -1304,20 +1321,41 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
 
   template <typename... Attribute>
   NANOSPAN_DETAIL_INLINE void add_all(Attribute const&... each) noexcept {
-    (add(each), ...);
-  }
-  NANOSPAN_DETAIL_INLINE void add(attribute const& one) noexcept {
     if (!recording()) return;
-    detail::entry_head const& head = one.head_;
-    if (head.key_is_copied) [[unlikely]]
-      return add_copied(one);
-    std::byte* const place = append(head);
-    if (place == nullptr) return;
-    if (head.type == detail::entry_type::string) {
-      detail::copy_text(place, one.value_.text, head.size);
-    } else {
-      detail::copy_words(place, &one.value_.bits, sizeof one.value_.bits);
+    // Kept in registers from one attribute to the next, which the compiler may not do with members.
+    cursor left{entries_ + used_, entries_ + capacity_};
+    (add_into(left, each), ...);
+    used_ = static_cast<std::uint32_t>(left.place - entries_);
+  }
+  struct cursor {
+    std::byte* place;
+    std::byte const* end;
+  };
+  NANOSPAN_DETAIL_INLINE void add_into(cursor& left, attribute const& one) noexcept {
+    std::uint64_t const size = sizeof one.head_ + ((std::uint64_t{one.head_.size} + 7) & ~std::uint64_t{7});
+    if (one.head_.key_is_copied || static_cast<std::uint64_t>(left.end - left.place) < size) [[unlikely]] {
+      used_ = static_cast<std::uint32_t>(left.place - entries_);
+      add(one);
+      left = {entries_ + used_, entries_ + capacity_};
+      return;
     }
+    put(left.place, one);
+    left.place += size;
+  }
+  NANOSPAN_DETAIL_INLINE static void put(std::byte* place, attribute const& one) noexcept {
+    detail::copy_words(place, &one.head_, sizeof one.head_);
+    if (one.head_.type == detail::entry_type::string) {
+      detail::copy_text(place + sizeof one.head_, one.value_.text, one.head_.size);
+    } else {
+      detail::copy_words(place + sizeof one.head_, &one.value_.bits, sizeof one.value_.bits);
+    }
+  }
+  // The long way: a copied key, no room, too large.
+  NANOSPAN_DETAIL_COLD void add(attribute const& one) noexcept {
+    if (!recording()) return;
+    if (one.head_.key_is_copied) return add_copied(one);
+    std::byte* const place = append(one.head_);
+    if (place != nullptr) put(place - sizeof one.head_, one);
   }
   // The key's characters come first in the payload, padded to 8.
   NANOSPAN_DETAIL_COLD void add_copied(attribute const& one) noexcept {
@@ -1474,6 +1512,8 @@ inline void event_attributes::add(attribute const& one) noexcept {
 }
 
 /// A span for the rest of the enclosing scope; the thread's current one while it lives. Not for the heap, not to be moved.
+/// Within an unsampled span nothing is recorded, whichever span is current: further ones have ids of their own, and leave the current
+/// context as it is. That makes them a third cheaper: saving and restoring it is a chain of memory accesses that wait for each other.
 class scoped_span : public span_recorder, detail::scope {
  public:
   /// What the macros call.
@@ -1493,7 +1533,8 @@ class scoped_span : public span_recorder, detail::scope {
     } else if (decision == static_cast<std::uint32_t>(sampling_decision::drop)) {
       header().trace = thread.current.trace;
       start_not_sampled(thread, meta.flags);
-      open(thread, header().span, as_current());
+      if (meta.as_parent == detail::parent_kind::local_not_sampled) phase_ = phase::aside;
+      else open(thread, header().span, as_current());
     } else {
       begin_at(from);
     }
@@ -1505,7 +1546,7 @@ class scoped_span : public span_recorder, detail::scope {
     begin({nullptr, name.text.data(), static_cast<std::uint16_t>(name.text.size()), true, kind});
   }
   ~scoped_span() {
-    if (phase_ != phase::absent) end();
+    if (phase_ >= phase::not_sampled) end();
   }
 
   /// The innermost scoped_span that is open on this thread, or null; for NANOSPAN_SET and its like.
@@ -3018,7 +3059,7 @@ class attribute_set {
     }
   }
   static void write_decimal(reverse_writer& to, std::uint64_t value) {
-    char digits[20];
+    char digits[20]{};
     auto const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
     to.bytes_field(1, {digits, static_cast<std::size_t>(end - digits)});
   }
@@ -4459,7 +4500,9 @@ class pipeline : export_wait {
     if (options_.background_thread || inside()) return;
     std::lock_guard const alone{work_};
     working const here{*this};
-    if (!stopping()) round();
+    if (stopping()) return;
+    drain();
+    send(sender_.pushed(), ~std::uint64_t{0});
   }
 
   // Flushes within options.shutdown_limit and ends the thread. True the first time; another call waits until that is done. In a forked
@@ -4538,15 +4581,19 @@ class pipeline : export_wait {
   bool send_all(std::uint64_t deadline) {
     drain();
     cut();
-    std::uint64_t const last = sender_.pushed();
-    std::uint64_t const before = sender_.setbacks();
     sender_.hurry();
-    while (!sender_.settled(last) && sender_.due() <= monotonic_nanoseconds() && monotonic_nanoseconds() < deadline) {
+    return send(sender_.pushed(), deadline);
+  }
+  // The first `batches` ever pushed, as far as they are due. False at the first that fails.
+  bool send(std::uint64_t batches, std::uint64_t deadline) {
+    std::uint64_t const before = sender_.setbacks();
+    while (!sender_.settled(batches)) {
+      if (std::uint64_t const now = monotonic_nanoseconds(); now < sender_.due() || now >= deadline) return false;
       sender_.attempt(*this);
       if (sender_.setbacks() != before) return false;
       drain();
     }
-    return sender_.settled(last);
+    return true;
   }
   void answer_flush(std::uint64_t wanted) {
     bool const sent = send_all(stopping() ? stop_deadline() : ~std::uint64_t{0});

@@ -32,16 +32,26 @@ inline Word in_register(Word word) noexcept {
   return std::bit_cast<Word>(bits);
 }
 // Copies by words of 8 bytes: what was just stored by such words is forwarded to these loads, and would stall wider ones.
-inline void copy_words(void* to, void const* from, std::size_t bytes) noexcept {
-  for (std::size_t at = 0; at < bytes; at += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, static_cast<std::byte const*>(from) + at, 8);
-    word = in_register(word);
-    std::memcpy(static_cast<std::byte*>(to) + at, &word, 8);
+// Four at a time: a span is bound by how many instructions the processor takes in.
+NANOSPAN_DETAIL_INLINE void copy_word(void* to, void const* from) noexcept {
+  std::uint64_t word;
+  std::memcpy(&word, from, 8);
+  word = in_register(word);
+  std::memcpy(to, &word, 8);
+}
+NANOSPAN_DETAIL_INLINE void copy_words(void* to, void const* from, std::size_t bytes) noexcept {
+  auto const copy = [&](std::size_t at) { copy_word(static_cast<std::byte*>(to) + at, static_cast<std::byte const*>(from) + at); };
+  std::size_t at = 0;
+  for (; at + 32 <= bytes; at += 32) {
+    copy(at);
+    copy(at + 8);
+    copy(at + 16);
+    copy(at + 24);
   }
+  for (; at < bytes; at += 8) copy(at);
 }
 
-// Copies a text: short ones by at most two overlapping words, for a call to memcpy costs more than they do.
+// Copies a text: short ones by a few overlapping words, for a call to memcpy costs more than they do.
 NANOSPAN_DETAIL_INLINE void copy_text(std::byte* to, char const* from, std::size_t bytes) noexcept {
   auto const both_ends = [&](auto word) {
     std::memcpy(&word, from, sizeof word);
@@ -50,8 +60,13 @@ NANOSPAN_DETAIL_INLINE void copy_text(std::byte* to, char const* from, std::size
     std::memcpy(to, &word, sizeof word);
     std::memcpy(to + bytes - sizeof word, &last, sizeof word);
   };
-  if (bytes > 16) {
+  if (bytes > 32) {
     std::memcpy(to, from, bytes);
+  } else if (bytes > 16) {
+    copy_word(to, from);
+    copy_word(to + 8, from + 8);
+    copy_word(to + bytes - 16, from + bytes - 16);
+    copy_word(to + bytes - 8, from + bytes - 8);
   } else if (bytes >= 8) {
     both_ends(std::uint64_t{});
   } else if (bytes >= 4) {

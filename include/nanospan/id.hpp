@@ -82,7 +82,7 @@ class id_generator {
     }
   }
 
-  span_id next_span_id() noexcept { return span_id{std::bit_cast<std::array<std::uint8_t, 8>>(next_nonzero())}; }
+  NANOSPAN_DETAIL_INLINE span_id next_span_id() noexcept { return span_id{std::bit_cast<std::array<std::uint8_t, 8>>(next_nonzero())}; }
   trace_id next_trace_id() noexcept {
     std::uint64_t const high = next_nonzero();  // before `low`: the order of two calls in one list is not every compiler's
     std::uint64_t const low = next_nonzero();
@@ -90,7 +90,7 @@ class id_generator {
   }
 
  private:
-  std::uint64_t next() noexcept {
+  NANOSPAN_DETAIL_INLINE std::uint64_t next() noexcept {
     std::uint64_t const result = std::rotl(state_[0] + state_[3], 23) + state_[0];
     std::uint64_t const shifted = state_[1] << 17;
     state_[2] ^= state_[0];
@@ -101,12 +101,13 @@ class id_generator {
     state_[3] = std::rotl(state_[3], 45);
     return result;
   }
-  std::uint64_t next_nonzero() noexcept {
-    std::uint64_t value = next();
-    while (value == 0) [[unlikely]]
-      value = next();
+  NANOSPAN_DETAIL_INLINE std::uint64_t next_nonzero() noexcept {
+    std::uint64_t const value = next();
+    if (value == 0) [[unlikely]]
+      return next_after_zero();
     return value;
   }
+  NANOSPAN_DETAIL_COLD std::uint64_t next_after_zero() noexcept { return next_nonzero(); }
 
   std::array<std::uint64_t, 4> state_{};
 };

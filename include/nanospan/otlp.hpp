@@ -122,7 +122,7 @@ class attribute_set {
     }
   }
   static void write_decimal(reverse_writer& to, std::uint64_t value) {
-    char digits[20];
+    char digits[20]{};
     auto const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
     to.bytes_field(1, {digits, static_cast<std::size_t>(end - digits)});
   }

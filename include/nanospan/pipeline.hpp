@@ -93,7 +93,9 @@ class pipeline : export_wait {
     if (options_.background_thread || inside()) return;
     std::lock_guard const alone{work_};
     working const here{*this};
-    if (!stopping()) round();
+    if (stopping()) return;
+    drain();
+    send(sender_.pushed(), ~std::uint64_t{0});
   }
 
   // Flushes within options.shutdown_limit and ends the thread. True the first time; another call waits until that is done. In a forked
@@ -172,15 +174,19 @@ class pipeline : export_wait {
   bool send_all(std::uint64_t deadline) {
     drain();
     cut();
-    std::uint64_t const last = sender_.pushed();
-    std::uint64_t const before = sender_.setbacks();
     sender_.hurry();
-    while (!sender_.settled(last) && sender_.due() <= monotonic_nanoseconds() && monotonic_nanoseconds() < deadline) {
+    return send(sender_.pushed(), deadline);
+  }
+  // The first `batches` ever pushed, as far as they are due. False at the first that fails.
+  bool send(std::uint64_t batches, std::uint64_t deadline) {
+    std::uint64_t const before = sender_.setbacks();
+    while (!sender_.settled(batches)) {
+      if (std::uint64_t const now = monotonic_nanoseconds(); now < sender_.due() || now >= deadline) return false;
       sender_.attempt(*this);
       if (sender_.setbacks() != before) return false;
       drain();
     }
-    return sender_.settled(last);
+    return true;
   }
   void answer_flush(std::uint64_t wanted) {
     bool const sent = send_all(stopping() ? stop_deadline() : ~std::uint64_t{0});

@@ -71,7 +71,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   void error(char const* description) noexcept { error(description != nullptr ? std::string_view{description} : std::string_view{}); }
 
  protected:
-  enum class phase : std::uint8_t { absent, not_sampled, recording, ended };
+  // aside: not sampled under a parent that is not; see scoped_span. From not_sampled on a scoped_span is its thread's current one.
+  enum class phase : std::uint8_t { absent, aside, not_sampled, recording, ended };
 
   span_recorder() noexcept {}  // leaves the header uninitialised: start() or pass_through() follows, or phase_ says so
   ~span_recorder() = default;
@@ -210,20 +211,41 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
 
   template <typename... Attribute>
   NANOSPAN_DETAIL_INLINE void add_all(Attribute const&... each) noexcept {
-    (add(each), ...);
-  }
-  NANOSPAN_DETAIL_INLINE void add(attribute const& one) noexcept {
     if (!recording()) return;
-    detail::entry_head const& head = one.head_;
-    if (head.key_is_copied) [[unlikely]]
-      return add_copied(one);
-    std::byte* const place = append(head);
-    if (place == nullptr) return;
-    if (head.type == detail::entry_type::string) {
-      detail::copy_text(place, one.value_.text, head.size);
-    } else {
-      detail::copy_words(place, &one.value_.bits, sizeof one.value_.bits);
+    // Kept in registers from one attribute to the next, which the compiler may not do with members.
+    cursor left{entries_ + used_, entries_ + capacity_};
+    (add_into(left, each), ...);
+    used_ = static_cast<std::uint32_t>(left.place - entries_);
+  }
+  struct cursor {
+    std::byte* place;
+    std::byte const* end;
+  };
+  NANOSPAN_DETAIL_INLINE void add_into(cursor& left, attribute const& one) noexcept {
+    std::uint64_t const size = sizeof one.head_ + ((std::uint64_t{one.head_.size} + 7) & ~std::uint64_t{7});
+    if (one.head_.key_is_copied || static_cast<std::uint64_t>(left.end - left.place) < size) [[unlikely]] {
+      used_ = static_cast<std::uint32_t>(left.place - entries_);
+      add(one);
+      left = {entries_ + used_, entries_ + capacity_};
+      return;
     }
+    put(left.place, one);
+    left.place += size;
+  }
+  NANOSPAN_DETAIL_INLINE static void put(std::byte* place, attribute const& one) noexcept {
+    detail::copy_words(place, &one.head_, sizeof one.head_);
+    if (one.head_.type == detail::entry_type::string) {
+      detail::copy_text(place + sizeof one.head_, one.value_.text, one.head_.size);
+    } else {
+      detail::copy_words(place + sizeof one.head_, &one.value_.bits, sizeof one.value_.bits);
+    }
+  }
+  // The long way: a copied key, no room, too large.
+  NANOSPAN_DETAIL_COLD void add(attribute const& one) noexcept {
+    if (!recording()) return;
+    if (one.head_.key_is_copied) return add_copied(one);
+    std::byte* const place = append(one.head_);
+    if (place != nullptr) put(place - sizeof one.head_, one);
   }
   // The key's characters come first in the payload, padded to 8.
   NANOSPAN_DETAIL_COLD void add_copied(attribute const& one) noexcept {
@@ -380,6 +402,8 @@ inline void event_attributes::add(attribute const& one) noexcept {
 }
 
 /// A span for the rest of the enclosing scope; the thread's current one while it lives. Not for the heap, not to be moved.
+/// Within an unsampled span nothing is recorded, whichever span is current: further ones have ids of their own, and leave the current
+/// context as it is. That makes them a third cheaper: saving and restoring it is a chain of memory accesses that wait for each other.
 class scoped_span : public span_recorder, detail::scope {
  public:
   /// What the macros call.
@@ -399,7 +423,8 @@ class scoped_span : public span_recorder, detail::scope {
     } else if (decision == static_cast<std::uint32_t>(sampling_decision::drop)) {
       header().trace = thread.current.trace;
       start_not_sampled(thread, meta.flags);
-      open(thread, header().span, as_current());
+      if (meta.as_parent == detail::parent_kind::local_not_sampled) phase_ = phase::aside;
+      else open(thread, header().span, as_current());
     } else {
       begin_at(from);
     }
@@ -411,7 +436,7 @@ class scoped_span : public span_recorder, detail::scope {
     begin({nullptr, name.text.data(), static_cast<std::uint16_t>(name.text.size()), true, kind});
   }
   ~scoped_span() {
-    if (phase_ != phase::absent) end();
+    if (phase_ >= phase::not_sampled) end();
   }
 
   /// The innermost scoped_span that is open on this thread, or null; for NANOSPAN_SET and its like.

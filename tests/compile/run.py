@@ -131,7 +131,7 @@ class one_compiler(matrix):
         if not self.succeeds("a provider without the implementation in its file", self.compile("provider.cpp", "provider.o", "-O0")):
             return
         self.fails_with("forgetting the implementation says what to do", self.link("program", "provider.o"), MARK)
-        for level in ("-O2", "-O0"):
+        for level in ("-O3", "-O2", "-O0"):
             if not self.succeeds(f"{level} the implementation", self.compile("implementation.cpp", "implementation.o", level)):
                 return
         shutil.copy(self.directory / "implementation.o", self.directory / "again.o")
