@@ -51,12 +51,14 @@
 
 #else
 
-#define NANOSPAN(...) static_assert(true)
-#define NANOSPAN_SERVER(...) static_assert(true)
-#define NANOSPAN_CLIENT(...) static_assert(true)
-#define NANOSPAN_PRODUCER(...) static_assert(true)
-#define NANOSPAN_CONSUMER(...) static_assert(true)
-#define NANOSPAN_FUNCTION(...) static_assert(true)
+// A declaration, like what it stands for: also where only a declaration may stand.
+#define NANOSPAN_DETAIL_NOTHING [[maybe_unused]] constexpr bool NANOSPAN_DETAIL_NAME = false
+#define NANOSPAN(...) NANOSPAN_DETAIL_NOTHING
+#define NANOSPAN_SERVER(...) NANOSPAN_DETAIL_NOTHING
+#define NANOSPAN_CLIENT(...) NANOSPAN_DETAIL_NOTHING
+#define NANOSPAN_PRODUCER(...) NANOSPAN_DETAIL_NOTHING
+#define NANOSPAN_CONSUMER(...) NANOSPAN_DETAIL_NOTHING
+#define NANOSPAN_FUNCTION(...) NANOSPAN_DETAIL_NOTHING
 #define NANOSPAN_SET(...) static_cast<void>(0)
 #define NANOSPAN_EVENT(...) static_cast<void>(0)
 #define NANOSPAN_ERROR(...) static_cast<void>(0)
