@@ -267,7 +267,7 @@ struct shared_text {
 class span_context {
  public:
   span_context() noexcept = default;
-  /// Copies `tracestate` (at most 64 KiB; without memory the context has none).
+  /// Copies `tracestate` (one over 65,535 bytes is left out; without memory the context has none).
   span_context(nanospan::trace_id trace, nanospan::span_id span, std::uint8_t trace_flags, bool remote = false,
                std::string_view tracestate = {}) noexcept
       : trace_{trace}, span_{span}, flags_{trace_flags}, remote_{remote}, state_{detail::shared_text::make(tracestate)} {}
@@ -921,7 +921,8 @@ class scope {
   // Acts on the thread that closes, which for a suspended task that was dropped need not be the one that opened. False: not ours.
   NANOSPAN_DETAIL_INLINE bool close(thread_block& thread) noexcept {
     active_context& current = thread.current;
-    if (current.owner != this) [[unlikely]] {
+    // The address alone proves nothing: another thread's scope may have lain there, and been closed elsewhere.
+    if (current.owner != this || home_ != thread.slot) [[unlikely]] {
       home_->scopes_lost.fetch_add(1, std::memory_order_relaxed);  // Relaxed: a scope shared by two threads at once is a race anyway.
       return false;
     }
@@ -1154,7 +1155,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   /// This span's context, to propagate and to start children from; also of an unsampled or ended span. Invalid without a provider.
   NANOSPAN_DETAIL_OUT_OF_LINE span_context context() const noexcept {
     if (phase_ == phase::absent) return current();  // no provider: the parent's passes through unchanged
-    return {header_.trace, header_.span, header_.meta.trace_flags, false, has_state_ ? state_->view() : std::string_view{}};
+    bool const remote = phase_ == phase::passing && (header_.meta.flags & detail::parent_is_remote) != 0;
+    return {header_.trace, header_.span, header_.meta.trace_flags, remote, has_state_ ? state_->view() : std::string_view{}};
   }
 
   /// Adds an event, now. Attributes go on what it returns: `span.event("retry").set({"attempt", 2})`.
@@ -1165,7 +1167,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (!recording()) return;
     header_.meta.status = static_cast<std::uint8_t>(detail::status_code::error);
     std::size_t const room = detail::max_entry_bytes - used_;  // a multiple of 8
-    std::size_t const longest = room < sizeof(detail::entry_head) ? 0 : room - sizeof(detail::entry_head);
+    if (room < sizeof(detail::entry_head)) return;
+    std::size_t const longest = room - sizeof(detail::entry_head);
     std::size_t size = description.size();
     if (size > longest) {
       size = longest;
@@ -1177,8 +1180,9 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   void error(char const* description) noexcept { error(description != nullptr ? std::string_view{description} : std::string_view{}); }
 
  protected:
-  // aside: not sampled under a parent that is not; see scoped_span. From not_sampled on a scoped_span is its thread's current one.
-  enum class phase : std::uint8_t { absent, aside, not_sampled, recording, ended };
+  // absent: no provider. passing: the same, with the context that would have been the parent's. aside: not sampled under a span that is
+  // not; see scoped_span. From not_sampled on a scoped_span is its thread's current one.
+  enum class phase : std::uint8_t { absent, passing, aside, not_sampled, recording, ended };
 
   span_recorder() noexcept {}  // leaves the header uninitialised: start() or pass_through() follows, or phase_ says so
   ~span_recorder() = default;
@@ -1232,8 +1236,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   void pass_through(detail::active_context const& parent) noexcept {
     header_.trace = parent.trace;
     header_.span = parent.span;
-    header_.meta = {0, {}, 0, parent.meta.flags, 0};
-    set_phase(phase::not_sampled);
+    header_.meta = {0, {}, static_cast<std::uint8_t>(parent.meta.remote ? detail::parent_is_remote : 0), parent.meta.flags, 0};
+    set_phase(phase::passing);
     share_state(parent.state);
   }
   NANOSPAN_DETAIL_INLINE void set_phase(phase now) noexcept {
@@ -1306,8 +1310,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   }
 
   NANOSPAN_DETAIL_COLD sampling_decision ask(birth const& as, detail::active_context const& parent) const noexcept {
-    // Acquire: after the load of the word, it pairs with the release of the provider that installed the sampler.
-    std::atomic_thread_fence(std::memory_order_acquire);
+    // Acquire: pairs with the release of the provider, which installed the sampler before it wrote the word.
+    static_cast<void>(detail::recording.word.load(std::memory_order_acquire));
     sampler const* const asked = detail::recording.asked.load(std::memory_order_relaxed);
     if (asked == nullptr) return sampling_decision::drop;
     span_context const parent_context = parent.share();
@@ -1529,7 +1533,7 @@ class scoped_span : public span_recorder, detail::scope {
     } else if (decision == static_cast<std::uint32_t>(sampling_decision::drop)) {
       header().trace = thread.current.trace;
       start_not_sampled(thread, meta.flags);
-      if (meta.as_parent == detail::parent_kind::local_not_sampled) phase_ = phase::aside;
+      if (meta.owner_is_span && meta.as_parent == detail::parent_kind::local_not_sampled) phase_ = phase::aside;
       else open(thread, header().span, as_current());
     } else {
       begin_at(from);
@@ -1552,7 +1556,7 @@ class scoped_span : public span_recorder, detail::scope {
       return static_cast<scoped_span*>(const_cast<scope*>(static_cast<scope const*>(thread.current.owner)));
     // Relaxed: as in begin(). Without a provider no span is open, and that is no mistake.
     bool const on = (detail::recording.word.load(std::memory_order_relaxed) & detail::recording_on) != 0;
-    if (on && thread.slot != nullptr) thread.slot->misused.add(1);
+    if (on && (thread.slot != nullptr || detail::acquire_slot() != nullptr)) thread.slot->misused.add(1);
     return nullptr;
   }
 
@@ -1972,7 +1976,7 @@ class exporter {
 
 // ---- the exporters ----------------------------------------------------------------------------------------------------------
 
-/// Keeps what is exported, for users' tests: `auto spans = std::make_shared<nanospan::memory_exporter>();`. Any thread.
+/// Keeps what is exported, a thread's spans in the order in which they ended, for users' tests: `auto spans = std::make_shared<nanospan::memory_exporter>();`. Any thread.
 class memory_exporter final : public exporter {
  public:
   memory_exporter();
@@ -2535,7 +2539,7 @@ class clock_converter {
     double const pace = slope(judged_, now);
     judged_ = now;
     if (reference_pace_ == 0) reference_pace_ = pace;
-    if (std::abs(pace / reference_pace_ - 1) > tolerance) trusted_ = false;
+    if (!(std::abs(pace / reference_pace_ - 1) <= tolerance)) trusted_ = false;  // not a number, for one that stands still
   }
 
   static double slope(anchor const& from, anchor const& to) noexcept {  // nanoseconds a tick
@@ -3418,7 +3422,8 @@ export_result memory_exporter::export_batch(batch const& spans, export_wait&) {
   std::vector<span_data> read = spans.spans();
   std::lock_guard const lock{state_->mutex};
   state_->resource = spans.resource();
-  state_->spans.insert(state_->spans.end(), std::make_move_iterator(read.begin()), std::make_move_iterator(read.end()));
+  // The encoder writes from the end; whoever looks expects each thread's spans in the order in which they ended.
+  state_->spans.insert(state_->spans.end(), std::make_move_iterator(read.rbegin()), std::make_move_iterator(read.rend()));
   return {};
 }
 std::string memory_exporter::description() const { return "memory"; }
@@ -3438,7 +3443,7 @@ std::string memory_exporter::description() const { return "memory"; }
 namespace nanospan::inline v0 {
 namespace detail {
 
-// Text as a terminal may safely be given it: control characters, which could be commands to it, become spaces.
+// Text as a terminal may safely be given it: control characters, which could be commands to it, become spaces, and what is no UTF-8 U+FFFD.
 // `columns` counts characters, not bytes; those of East Asia and emoji take two.
 struct shown_text {
   std::string text;
@@ -3449,13 +3454,11 @@ struct shown_text {
     shown_text shown;
     shown_text cut;  // the longest beginning that leaves room for the ellipsis
     for (std::size_t at = 0; at < from.size();) {
-      auto const first = static_cast<std::uint8_t>(from[at]);
-      std::size_t const length = std::min(from.size() - at, first < 0x80 ? std::size_t{1} : first < 0xe0 ? std::size_t{2} : first < 0xf0 ? std::size_t{3} : std::size_t{4});
-      std::string_view character = from.substr(at, length);
-      at += length;
-      bool const control = first < 0x20 || first == 0x7f || (first == 0xc2 && length == 2 && static_cast<std::uint8_t>(character[1]) < 0xa0);
-      if (control) character = " ";
-      std::size_t const width = control ? 1 : width_of(character);
+      std::size_t const length = utf8_length(from.substr(at));
+      std::string_view character = length == 0 ? std::string_view{"\xef\xbf\xbd"} : from.substr(at, length);
+      at += length == 0 ? 1 : length;
+      if (is_control(character)) character = " ";
+      std::size_t const width = width_of(character);
       if (shown.columns + width > limit) {
         cut.text += "…";
         ++cut.columns;
@@ -3469,6 +3472,10 @@ struct shown_text {
   }
 
  private:
+  static bool is_control(std::string_view utf8) noexcept {
+    auto const first = static_cast<std::uint8_t>(utf8[0]);
+    return first < 0x20 || first == 0x7f || (first == 0xc2 && static_cast<std::uint8_t>(utf8[1]) < 0xa0);
+  }
   static std::size_t width_of(std::string_view utf8) noexcept {
     auto const byte = [&](std::size_t at) { return at < utf8.size() ? static_cast<std::uint32_t>(static_cast<std::uint8_t>(utf8[at])) : 0u; };
     std::uint32_t const point = utf8.size() == 1   ? byte(0)
@@ -3502,6 +3509,8 @@ class waterfall_picture {
  public:
   waterfall_picture(std::vector<span_data>&& spans, waterfall_style style) : spans_{std::move(spans)}, style_{style} {
     style_.columns = std::max<std::size_t>(style_.columns, 40);
+    // Two fifths of the picture are for names; the tree leaves at least twelve columns of them to the deepest.
+    deepest_ = std::clamp<std::size_t>((style_.columns * 2 / 5 - 12) / 3, 1, 12);
     std::sort(spans_.begin(), spans_.end(), [](span_data const& a, span_data const& b) {
       return a.start_time_unix_nano != b.start_time_unix_nano ? a.start_time_unix_nano < b.start_time_unix_nano : a.end_time_unix_nano > b.end_time_unix_nano;
     });
@@ -3589,12 +3598,12 @@ class waterfall_picture {
       stack.pop_back();
       if (drawn[now.span]) continue;
       drawn[now.span] = true;
-      lines_.push_back({now.span, now.tree, std::min(now.depth, deepest) * 3});
+      lines_.push_back({now.span, now.tree, std::min(now.depth, deepest_) * 3});
       auto const found = children.find(spans_[now.span].span_id.bytes());
       if (found == children.end()) continue;
       for (std::size_t at = found->second.size(); at-- != 0;) {
         bool const last = at + 1 == found->second.size();
-        bool const deeper = now.depth < deepest;
+        bool const deeper = now.depth < deepest_;
         stack.push_back({found->second[at], deeper ? now.below + (last ? "└─ " : "├─ ") : now.tree,
                          deeper ? now.below + (last ? "   " : "│  ") : now.below, now.depth + 1});
       }
@@ -3630,10 +3639,9 @@ class waterfall_picture {
     return std::string(first, ' ') + in(colour, blocks) + std::string(columns - first - drawn, ' ');
   }
 
-  static constexpr std::size_t deepest = 12;
-
   std::vector<span_data> spans_;
   waterfall_style style_;
+  std::size_t deepest_ = 0;  // level of the tree that is still drawn further to the right
   std::vector<line> lines_;
   std::uint64_t start_ = 0;  // of all of it; the end is later
   std::uint64_t end_ = 0;
@@ -3670,19 +3678,21 @@ struct console_exporter::state {
   };
   int descriptor;
   waterfall_style style;
-  std::list<trace> traces;   // by their first span's arrival
+  std::list<trace> traces;  // by their first span's arrival
+  std::map<std::array<std::uint8_t, 16>, std::list<trace>::iterator> places;
   std::size_t waiting = 0;  // spans in them
 
   static constexpr std::size_t most_waiting = 100'000;  // spans; beyond it the oldest trace is drawn as it is
 
   trace& of(nanospan::trace_id id) {
-    auto const found = std::find_if(traces.rbegin(), traces.rend(), [&](trace const& one) { return one.id == id; });
-    if (found != traces.rend()) return *found;
-    return traces.emplace_back(trace{id, {}, false});
+    auto const [place, is_new] = places.try_emplace(id.bytes());
+    if (is_new) place->second = traces.insert(traces.end(), trace{id, {}, false});
+    return *place->second;
   }
   std::string draw(std::list<trace>::iterator which) {
     waiting -= which->spans.size();
     std::string picture = waterfall(std::move(which->spans), style) + "\n";
+    places.erase(which->id.bytes());
     traces.erase(which);
     return picture;
   }
@@ -3699,7 +3709,7 @@ struct console_exporter::state {
   }
 };
 
-console_exporter::console_exporter(int descriptor) : state_{std::make_shared<state>(state{descriptor, {}, {}, 0})} {
+console_exporter::console_exporter(int descriptor) : state_{std::make_shared<state>(state{descriptor, {}, {}, {}, 0})} {
   winsize size{};
   if (::isatty(descriptor) == 0) return;
   char const* const no_colour = std::getenv("NO_COLOR");
@@ -3963,11 +3973,17 @@ inline std::optional<duration> retry_after(std::string_view text, std::int64_t n
   std::int64_t seconds = 0;
   auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   if (error != std::errc{} || end != text.data() + text.size()) {
-    std::tm date{};
     std::string const copy{text};
-    char const* const rest = ::strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date);
-    if (rest == nullptr || *rest != '\0') return std::nullopt;
-    seconds = ::timegm(&date) - now_unix_seconds;
+    bool understood = false;
+    for (char const* form : {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"}) {  // RFC 9110, "HTTP-date"
+      std::tm date{};
+      char const* const rest = ::strptime(copy.c_str(), form, &date);
+      if (rest == nullptr || *rest != '\0') continue;
+      understood = true;
+      seconds = ::timegm(&date) - now_unix_seconds;
+      break;
+    }
+    if (!understood) return std::nullopt;
   }
   return duration::of_milliseconds(std::clamp(seconds, std::int64_t{0}, std::int64_t{86'400}) * 1'000);
 }
@@ -4014,8 +4030,11 @@ inline answer read_answer(socket_stream& stream, boost::beast::flat_buffer& buff
     parser.body_limit(most_body_bytes);
     // The header by itself: Beast before 1.75 loses the error of a body that is too large when both come at once.
     http::read_header(stream, buffer, parser, got.error);
-    if (auto const length = parser.content_length(); !got.error && length && *length > most_body_bytes) got.error = http::error::body_limit;
-    if (!got.error) http::read(stream, buffer, parser, got.error);
+    if (!got.error) {
+      auto const length = parser.content_length();
+      if (length && *length > most_body_bytes) got.error = http::error::body_limit;
+      else http::read(stream, buffer, parser, got.error);
+    }
     got.begun |= parser.got_some();
     if (got.error) return got;
     if (unsigned const status = parser.get().result_int(); status / 100 == 1 && status != 101) continue;
@@ -4173,6 +4192,16 @@ class collector {
   std::uint64_t due() const noexcept { return encoder_.span_count() == 0 ? ~std::uint64_t{0} : first_span_ + limits_.batch_age; }
 
   // A slot with a ring for the next new thread, touched here, so that its first span costs microseconds less.
+  static void ensure_spare_slot() noexcept {
+    bool spare = false;
+    for_each_slot([&](thread_slot const& slot) {
+      slot_state const state = slot.state.load(std::memory_order_relaxed);  // Relaxed: only whether it is there.
+      spare |= state == slot_state::ready || state == slot_state::empty;
+    });
+    if (!spare) prepare_slot();
+  }
+
+ private:
   static void prepare_slot() noexcept {
     thread_slot* const slot = add_slot();
     if (slot == nullptr) return;
@@ -4180,7 +4209,6 @@ class collector {
     slot->state.store(made, std::memory_order_release);  // Release: pairs with the acquire in reuse_slot().
   }
 
- private:
   struct seen {
     thread_slot* slot;
     slot_state state;
@@ -4251,6 +4279,7 @@ class sender {
     // The one that is being sent stays where it is.
     while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u))
       lose(std::next(queue_.begin(), sending_ ? 1 : 0), background.dropped_queue_full);
+    if (lost_in_trouble_ != 0 && !in_trouble_) overflowed();
   }
 
   // One attempt at the oldest batch.
@@ -4381,6 +4410,16 @@ class sender {
     say([&] { return "sending again to " + exporter_->description() + "; " + std::to_string(lost_in_trouble_) + " spans were lost meanwhile"; });
     lost_in_trouble_ = 0;
   }
+  // Nothing fails, and yet the exporter is slower than the program.
+  void overflowed() {
+    std::uint64_t const now = monotonic_nanoseconds();
+    if (now < next_overflow_told_) return;
+    next_overflow_told_ = now + between_complaints;
+    say([&] {
+      return std::to_string(lost_in_trouble_) + " spans were dropped: " + exporter_->description() + " is slower than spans are recorded, and the queue is full (options.max_queue_bytes)";
+    });
+    lost_in_trouble_ = 0;
+  }
   // A message is worth no exception: without memory for it there is none.
   template <typename Compose>
   void say(Compose&& compose) const noexcept {
@@ -4403,6 +4442,7 @@ class sender {
   std::uint64_t rejected_untold_ = 0;
   std::uint64_t next_trouble_told_ = 0;
   std::uint64_t next_rejection_told_ = 0;
+  std::uint64_t next_overflow_told_ = 0;
   bool in_trouble_ = false;
   bool told_ = false;
   bool sending_ = false;
@@ -4471,7 +4511,7 @@ class pipeline : export_wait {
         sender_{std::move(options_.exporter), {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report},
         owner_process_{::getpid()} {
     if (!wake_.made()) throw configuration_error{"no descriptor left for the background thread's wake-up pipe"};
-    collector::prepare_slot();
+    collector::ensure_spare_slot();
     if (!options_.background_thread) return;
     try {
       thread_ = start_guest_thread([this] { run(); });
@@ -4909,7 +4949,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
                    std::memory_order_release);  // Release: pairs with the acquire in nanospan::flush().
   // What was found about the counter holds for the whole process.
   bool const steady = counter_is_invariant() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0;
-  // Release: pairs with the fence in ask().
+  // Release: pairs with the acquire in ask().
   recording.word.store(chosen.plan().bits | recording_on | (steady ? 0 : recording_monotonic), std::memory_order_release);
   return made.get();
 }

@@ -6,6 +6,7 @@
 #include <nanospan.hpp>
 
 #include "catch.hpp"
+#include "support/recorded.hpp"
 #include "support/sink_process.hpp"
 
 #include <chrono>
@@ -61,13 +62,14 @@ constexpr std::uint64_t ten_million = 10'000'000;
 }  // namespace
 
 TEST_CASE("ten million spans of a hundred threads that come and go all arrive when the rings suffice") {
+  stats_snapshot const before = stats();
   sink_process sink{NANOSPAN_TEST_SINK};
   {
     nanospan::tracer_provider tracing{{.endpoint = sink.endpoint(), .shutdown_limit = 60s}};
     record(ten_million, 100, 4, wait_for_room);
     REQUIRE(tracing.flush(60s));
   }
-  stats_snapshot const now = stats();
+  stats_snapshot const now = support::since(before);
   auto const received = sink.finish();
   show(now, received);
   CHECK(now.ended == ten_million);
@@ -78,12 +80,13 @@ TEST_CASE("ten million spans of a hundred threads that come and go all arrive wh
 }
 
 TEST_CASE("ten million spans of a hundred threads that come and go are all accounted for when the rings do not suffice") {
+  stats_snapshot const before = stats();
   sink_process sink{NANOSPAN_TEST_SINK};
   {
     nanospan::tracer_provider tracing{{.endpoint = sink.endpoint(), .ring_bytes = 64u << 10, .shutdown_limit = 60s}};
     record(ten_million, 100, 4, [] {});
   }
-  stats_snapshot const now = stats();
+  stats_snapshot const now = support::since(before);
   auto const received = sink.finish();
   show(now, received);
   CHECK(now.dropped.ring_full > 0);
@@ -98,6 +101,7 @@ TEST_CASE("a collector that hangs for ten seconds costs no ring a span") {
   constexpr auto hang = 10s;
   constexpr std::uint64_t spans_a_millisecond = 10;
   std::uint64_t recorded = 0;
+  stats_snapshot const before = stats();
   sink_process sink{NANOSPAN_TEST_SINK};
   {
     nanospan::tracer_provider tracing{{.endpoint = sink.endpoint(), .schedule_delay = 100ms, .shutdown_limit = 60s}};
@@ -117,7 +121,7 @@ TEST_CASE("a collector that hangs for ten seconds costs no ring a span") {
     REQUIRE(tracing.flush(10s));
     sink.hang();
     record_for(hang);
-    stats_snapshot const during = stats();
+    stats_snapshot const during = support::since(before);
     CHECK(during.dropped.total() == 0);
     CHECK(during.held > 0);  // it did hang
     sink.go_on();
@@ -125,7 +129,7 @@ TEST_CASE("a collector that hangs for ten seconds costs no ring a span") {
     auto const deadline = std::chrono::steady_clock::now() + 60s;
     while (!tracing.flush(10s) && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(10ms);
   }
-  stats_snapshot const now = stats();
+  stats_snapshot const now = support::since(before);
   auto const received = sink.finish();
   show(now, received);
   CHECK(now.ended == recorded);

@@ -629,13 +629,13 @@ TEST_CASE("what is encoded of any record is read by libprotobuf as what it says"
 }
 
 TEST_CASE("what is recorded is read by libprotobuf as what was said") {
-  recorder recording;
+  recorder kept;
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     CAPTURE(seed);
     generator random{seed};
     std::vector<proto_span> expected;
     for (std::size_t at = 1 + random.below(16); at != 0; --at) expected.push_back(record(random.span(), random.one_in(2)));
-    auto const arrived = recording.take();
+    auto const arrived = kept.take();
     REQUIRE(arrived.size() == expected.size());
     for (proto_span const& one : expected) {
       auto const found = arrived.find(one.span_id());
@@ -646,7 +646,7 @@ TEST_CASE("what is recorded is read by libprotobuf as what was said") {
 }
 
 TEST_CASE("one to twelve attributes of a macro arrive in their order, with their site's name and kind") {
-  recorder recording;
+  recorder kept;
   {
     NANOSPAN("none");
     NANOSPAN_SERVER("one", {"a", 1});
@@ -656,7 +656,7 @@ TEST_CASE("one to twelve attributes of a macro arrive in their order, with their
     NANOSPAN_CONSUMER("consumer");
     NANOSPAN_FUNCTION();
   }
-  auto spans = recording.take_by_name();
+  auto spans = kept.take_by_name();
   REQUIRE(spans.size() == 6);
   auto const told = [&](char const* name) {
     std::string text = proto_span::SpanKind_Name(spans[name].kind()).substr(10);
@@ -676,7 +676,7 @@ TEST_CASE("one to twelve attributes of a macro arrive in their order, with their
 }
 
 TEST_CASE("each type of a value arrives as OpenTelemetry's mapping says") {
-  recorder recording;
+  recorder kept;
   {
     nanospan::span span{"types"};
     char const* const none = nullptr;
@@ -687,7 +687,7 @@ TEST_CASE("each type of a value arrives as OpenTelemetry's mapping says") {
     span.set({"literal", "text"}, {"string", std::string{"te\0xt", 5}}, {"view", std::string_view{"view"}}, {"null", none});
   }
   std::vector<std::string> values;
-  proto_span const arrived = recording.take_one();
+  proto_span const arrived = kept.take_one();
   for (KeyValue const& one : arrived.attributes()) values.push_back(one.value().ShortDebugString());
   CHECK(values == std::vector<std::string>{"bool_value: true", "int_value: 97", "int_value: -1", "int_value: 65535",
                                            "int_value: -2", "int_value: 4000000000", "int_value: 9223372036854775807",
@@ -712,9 +712,9 @@ TEST_CASE("a value that is zero, empty or false is there all the same") {
 }
 
 TEST_CASE("a root has no parent and says that none is remote") {
-  recorder recording;
+  recorder kept;
   { nanospan::span const root{"root", nanospan::span_context{}}; }
-  proto_span const span = recording.take_one();
+  proto_span const span = kept.take_one();
   CHECK(span.parent_span_id().empty());
   CHECK(span.trace_id().size() == 16);
   CHECK(span.span_id().size() == 8);
@@ -722,14 +722,14 @@ TEST_CASE("a root has no parent and says that none is remote") {
 }
 
 TEST_CASE("a parent in another process is flagged, and its children's parent is not") {
-  recorder recording;
+  recorder kept;
   {
     nanospan::context_scope const arrived{
         {nanospan::trace_id{{7}}, nanospan::span_id{{9}}, nanospan::sampled_flag, true, "vendor=1"}};
     NANOSPAN("local root");
     NANOSPAN("child");
   }
-  auto spans = recording.take_by_name();
+  auto spans = kept.take_by_name();
   REQUIRE(spans.size() == 2);
   CHECK(spans["child"].flags() == 0x101);
   CHECK(spans["local root"].flags() == 0x301);
@@ -843,14 +843,14 @@ TEST_CASE("an error whose description found no room has none, and not that of th
 }
 
 TEST_CASE("names and keys of 65,535 bytes arrive whole; of longer ones their beginning does") {
-  recorder recording;
+  recorder kept;
   std::string const longest(65'535, 'n');
   {
     nanospan::span span{nanospan::copied{longest + "and more"}};
     span.set({nanospan::copied{longest + "k"}, longest});
     span.event(nanospan::copied{longest}).set({nanospan::copied{longest}, 1});
   }
-  proto_span const span = recording.take_one();
+  proto_span const span = kept.take_one();
   CHECK((span.name() == longest));
   REQUIRE(span.attributes_size() == 1);
   CHECK((span.attributes(0).key() == longest));
@@ -862,7 +862,7 @@ TEST_CASE("names and keys of 65,535 bytes arrive whole; of longer ones their beg
 }
 
 TEST_CASE("a span carries a mebibyte, and what passes it is counted") {
-  recorder recording;
+  recorder kept;
   static constexpr nanospan::literal value = "value", after = "after";
   for (std::size_t const spare : {0u, 1u, 8u, 16u, 24u, 32u}) {  // from exactly full to room for one more
     for (bool const has_tracestate : {false, true}) {
@@ -877,7 +877,7 @@ TEST_CASE("a span carries a mebibyte, and what passes it is counted") {
           attribute_shape{{"after", &after}, std::int64_t{1}}, event_shape{{"event", &after}, {{{"key"}, true}}},
           status_shape{"no room"}};
       proto_span const expected = record(shape, false);
-      proto_span const arrived = recording.take_one();
+      proto_span const arrived = kept.take_one();
       REQUIRE(arrived.attributes_size() >= 1);
       CHECK(recorded_difference(arrived, expected) == "");
     }
@@ -885,14 +885,14 @@ TEST_CASE("a span carries a mebibyte, and what passes it is counted") {
 }
 
 TEST_CASE("a value beyond a mebibyte is left out and counted") {
-  recorder recording;
+  recorder kept;
   {
     std::string const huge(max_entry_bytes + 1, 'h');
     nanospan::span span{"span"};
     span.set({"huge", huge}, {nanospan::copied{"huge too"}, huge}, {"small", 1});
     span.error(huge);
   }
-  proto_span const span = recording.take_one();
+  proto_span const span = kept.take_one();
   REQUIRE(span.attributes_size() == 1);
   CHECK(span.attributes(0).key() == "small");
   CHECK(span.dropped_attributes_count() == 2);

@@ -1090,7 +1090,7 @@ TEST_CASE("a provider sends again by itself, without a flush, and not before Ret
   CHECK(since.now().exported == 10);
 }
 
-TEST_CASE("what was sent and never answered is unconfirmed; where it succeeds later it counts as exported only") {
+TEST_CASE("what was sent and never answered is unconfirmed, and counts as exported only where it succeeds later") {
   test_collector collector;
   collector.next(test_collector::reset_before_answer(true));  // it has them, and nobody knows
   account const since;

@@ -358,7 +358,7 @@ TEST_CASE("the newest batch is kept, however large") {
   CHECK(sending::counted() == counts{.exported = 2, .queue_full = 1});
 }
 
-TEST_CASE("the batch that is being sent is not dropped; those behind it are") {
+TEST_CASE("the batch that is being sent is not dropped, but those behind it are") {
   sending with{{10, 60 * seconds}};
   with.to->next([&] {
     with.push("bbbbb", 2);

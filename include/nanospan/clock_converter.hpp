@@ -121,7 +121,7 @@ class clock_converter {
     double const pace = slope(judged_, now);
     judged_ = now;
     if (reference_pace_ == 0) reference_pace_ = pace;
-    if (std::abs(pace / reference_pace_ - 1) > tolerance) trusted_ = false;
+    if (!(std::abs(pace / reference_pace_ - 1) <= tolerance)) trusted_ = false;  // not a number, for one that stands still
   }
 
   static double slope(anchor const& from, anchor const& to) noexcept {  // nanoseconds a tick

@@ -74,6 +74,16 @@ class collector {
   std::uint64_t due() const noexcept { return encoder_.span_count() == 0 ? ~std::uint64_t{0} : first_span_ + limits_.batch_age; }
 
   // A slot with a ring for the next new thread, touched here, so that its first span costs microseconds less.
+  static void ensure_spare_slot() noexcept {
+    bool spare = false;
+    for_each_slot([&](thread_slot const& slot) {
+      slot_state const state = slot.state.load(std::memory_order_relaxed);  // Relaxed: only whether it is there.
+      spare |= state == slot_state::ready || state == slot_state::empty;
+    });
+    if (!spare) prepare_slot();
+  }
+
+ private:
   static void prepare_slot() noexcept {
     thread_slot* const slot = add_slot();
     if (slot == nullptr) return;
@@ -81,7 +91,6 @@ class collector {
     slot->state.store(made, std::memory_order_release);  // Release: pairs with the acquire in reuse_slot().
   }
 
- private:
   struct seen {
     thread_slot* slot;
     slot_state state;

@@ -113,7 +113,7 @@ struct shared_text {
 class span_context {
  public:
   span_context() noexcept = default;
-  /// Copies `tracestate` (at most 64 KiB; without memory the context has none).
+  /// Copies `tracestate` (one over 65,535 bytes is left out; without memory the context has none).
   span_context(nanospan::trace_id trace, nanospan::span_id span, std::uint8_t trace_flags, bool remote = false,
                std::string_view tracestate = {}) noexcept
       : trace_{trace}, span_{span}, flags_{trace_flags}, remote_{remote}, state_{detail::shared_text::make(tracestate)} {}

@@ -105,7 +105,7 @@ class exporter {
 
 // ---- the exporters ----------------------------------------------------------------------------------------------------------
 
-/// Keeps what is exported, for users' tests: `auto spans = std::make_shared<nanospan::memory_exporter>();`. Any thread.
+/// Keeps what is exported, a thread's spans in the order in which they ended, for users' tests: `auto spans = std::make_shared<nanospan::memory_exporter>();`. Any thread.
 class memory_exporter final : public exporter {
  public:
   memory_exporter();

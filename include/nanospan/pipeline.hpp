@@ -66,7 +66,7 @@ class pipeline : export_wait {
         sender_{std::move(options_.exporter), {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report},
         owner_process_{::getpid()} {
     if (!wake_.made()) throw configuration_error{"no descriptor left for the background thread's wake-up pipe"};
-    collector::prepare_slot();
+    collector::ensure_spare_slot();
     if (!options_.background_thread) return;
     try {
       thread_ = start_guest_thread([this] { run(); });

@@ -222,7 +222,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
                    std::memory_order_release);  // Release: pairs with the acquire in nanospan::flush().
   // What was found about the counter holds for the whole process.
   bool const steady = counter_is_invariant() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0;
-  // Release: pairs with the fence in ask().
+  // Release: pairs with the acquire in ask().
   recording.word.store(chosen.plan().bits | recording_on | (steady ? 0 : recording_monotonic), std::memory_order_release);
   return made.get();
 }

@@ -36,7 +36,8 @@ class scope {
   // Acts on the thread that closes, which for a suspended task that was dropped need not be the one that opened. False: not ours.
   NANOSPAN_DETAIL_INLINE bool close(thread_block& thread) noexcept {
     active_context& current = thread.current;
-    if (current.owner != this) [[unlikely]] {
+    // The address alone proves nothing: another thread's scope may have lain there, and been closed elsewhere.
+    if (current.owner != this || home_ != thread.slot) [[unlikely]] {
       home_->scopes_lost.fetch_add(1, std::memory_order_relaxed);  // Relaxed: a scope shared by two threads at once is a race anyway.
       return false;
     }

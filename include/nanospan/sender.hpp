@@ -46,6 +46,7 @@ class sender {
     // The one that is being sent stays where it is.
     while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u))
       lose(std::next(queue_.begin(), sending_ ? 1 : 0), background.dropped_queue_full);
+    if (lost_in_trouble_ != 0 && !in_trouble_) overflowed();
   }
 
   // One attempt at the oldest batch.
@@ -176,6 +177,16 @@ class sender {
     say([&] { return "sending again to " + exporter_->description() + "; " + std::to_string(lost_in_trouble_) + " spans were lost meanwhile"; });
     lost_in_trouble_ = 0;
   }
+  // Nothing fails, and yet the exporter is slower than the program.
+  void overflowed() {
+    std::uint64_t const now = monotonic_nanoseconds();
+    if (now < next_overflow_told_) return;
+    next_overflow_told_ = now + between_complaints;
+    say([&] {
+      return std::to_string(lost_in_trouble_) + " spans were dropped: " + exporter_->description() + " is slower than spans are recorded, and the queue is full (options.max_queue_bytes)";
+    });
+    lost_in_trouble_ = 0;
+  }
   // A message is worth no exception: without memory for it there is none.
   template <typename Compose>
   void say(Compose&& compose) const noexcept {
@@ -198,6 +209,7 @@ class sender {
   std::uint64_t rejected_untold_ = 0;
   std::uint64_t next_trouble_told_ = 0;
   std::uint64_t next_rejection_told_ = 0;
+  std::uint64_t next_overflow_told_ = 0;
   bool in_trouble_ = false;
   bool told_ = false;
   bool sending_ = false;

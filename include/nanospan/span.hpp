@@ -48,7 +48,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   /// This span's context, to propagate and to start children from; also of an unsampled or ended span. Invalid without a provider.
   NANOSPAN_DETAIL_OUT_OF_LINE span_context context() const noexcept {
     if (phase_ == phase::absent) return current();  // no provider: the parent's passes through unchanged
-    return {header_.trace, header_.span, header_.meta.trace_flags, false, has_state_ ? state_->view() : std::string_view{}};
+    bool const remote = phase_ == phase::passing && (header_.meta.flags & detail::parent_is_remote) != 0;
+    return {header_.trace, header_.span, header_.meta.trace_flags, remote, has_state_ ? state_->view() : std::string_view{}};
   }
 
   /// Adds an event, now. Attributes go on what it returns: `span.event("retry").set({"attempt", 2})`.
@@ -59,7 +60,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (!recording()) return;
     header_.meta.status = static_cast<std::uint8_t>(detail::status_code::error);
     std::size_t const room = detail::max_entry_bytes - used_;  // a multiple of 8
-    std::size_t const longest = room < sizeof(detail::entry_head) ? 0 : room - sizeof(detail::entry_head);
+    if (room < sizeof(detail::entry_head)) return;
+    std::size_t const longest = room - sizeof(detail::entry_head);
     std::size_t size = description.size();
     if (size > longest) {
       size = longest;
@@ -71,8 +73,9 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   void error(char const* description) noexcept { error(description != nullptr ? std::string_view{description} : std::string_view{}); }
 
  protected:
-  // aside: not sampled under a parent that is not; see scoped_span. From not_sampled on a scoped_span is its thread's current one.
-  enum class phase : std::uint8_t { absent, aside, not_sampled, recording, ended };
+  // absent: no provider. passing: the same, with the context that would have been the parent's. aside: not sampled under a span that is
+  // not; see scoped_span. From not_sampled on a scoped_span is its thread's current one.
+  enum class phase : std::uint8_t { absent, passing, aside, not_sampled, recording, ended };
 
   span_recorder() noexcept {}  // leaves the header uninitialised: start() or pass_through() follows, or phase_ says so
   ~span_recorder() = default;
@@ -126,8 +129,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   void pass_through(detail::active_context const& parent) noexcept {
     header_.trace = parent.trace;
     header_.span = parent.span;
-    header_.meta = {0, {}, 0, parent.meta.flags, 0};
-    set_phase(phase::not_sampled);
+    header_.meta = {0, {}, static_cast<std::uint8_t>(parent.meta.remote ? detail::parent_is_remote : 0), parent.meta.flags, 0};
+    set_phase(phase::passing);
     share_state(parent.state);
   }
   NANOSPAN_DETAIL_INLINE void set_phase(phase now) noexcept {
@@ -200,8 +203,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   }
 
   NANOSPAN_DETAIL_COLD sampling_decision ask(birth const& as, detail::active_context const& parent) const noexcept {
-    // Acquire: after the load of the word, it pairs with the release of the provider that installed the sampler.
-    std::atomic_thread_fence(std::memory_order_acquire);
+    // Acquire: pairs with the release of the provider, which installed the sampler before it wrote the word.
+    static_cast<void>(detail::recording.word.load(std::memory_order_acquire));
     sampler const* const asked = detail::recording.asked.load(std::memory_order_relaxed);
     if (asked == nullptr) return sampling_decision::drop;
     span_context const parent_context = parent.share();
@@ -423,7 +426,7 @@ class scoped_span : public span_recorder, detail::scope {
     } else if (decision == static_cast<std::uint32_t>(sampling_decision::drop)) {
       header().trace = thread.current.trace;
       start_not_sampled(thread, meta.flags);
-      if (meta.as_parent == detail::parent_kind::local_not_sampled) phase_ = phase::aside;
+      if (meta.owner_is_span && meta.as_parent == detail::parent_kind::local_not_sampled) phase_ = phase::aside;
       else open(thread, header().span, as_current());
     } else {
       begin_at(from);
@@ -446,7 +449,7 @@ class scoped_span : public span_recorder, detail::scope {
       return static_cast<scoped_span*>(const_cast<scope*>(static_cast<scope const*>(thread.current.owner)));
     // Relaxed: as in begin(). Without a provider no span is open, and that is no mistake.
     bool const on = (detail::recording.word.load(std::memory_order_relaxed) & detail::recording_on) != 0;
-    if (on && thread.slot != nullptr) thread.slot->misused.add(1);
+    if (on && (thread.slot != nullptr || detail::acquire_slot() != nullptr)) thread.slot->misused.add(1);
     return nullptr;
   }
 

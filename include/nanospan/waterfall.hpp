@@ -4,6 +4,7 @@
 // One trace as text: a header line, then a line a span with its place in the tree, a bar from its start to its end, its duration, and what
 // went wrong. For the console exporter, and for whoever holds spans of a trace. Any thread.
 
+#include <nanospan/detail/utf8.hpp>
 #include <nanospan/exporter.hpp>
 
 #include <algorithm>
@@ -14,7 +15,7 @@
 namespace nanospan::inline v0 {
 namespace detail {
 
-// Text as a terminal may safely be given it: control characters, which could be commands to it, become spaces.
+// Text as a terminal may safely be given it: control characters, which could be commands to it, become spaces, and what is no UTF-8 U+FFFD.
 // `columns` counts characters, not bytes; those of East Asia and emoji take two.
 struct shown_text {
   std::string text;
@@ -25,13 +26,11 @@ struct shown_text {
     shown_text shown;
     shown_text cut;  // the longest beginning that leaves room for the ellipsis
     for (std::size_t at = 0; at < from.size();) {
-      auto const first = static_cast<std::uint8_t>(from[at]);
-      std::size_t const length = std::min(from.size() - at, first < 0x80 ? std::size_t{1} : first < 0xe0 ? std::size_t{2} : first < 0xf0 ? std::size_t{3} : std::size_t{4});
-      std::string_view character = from.substr(at, length);
-      at += length;
-      bool const control = first < 0x20 || first == 0x7f || (first == 0xc2 && length == 2 && static_cast<std::uint8_t>(character[1]) < 0xa0);
-      if (control) character = " ";
-      std::size_t const width = control ? 1 : width_of(character);
+      std::size_t const length = utf8_length(from.substr(at));
+      std::string_view character = length == 0 ? std::string_view{"\xef\xbf\xbd"} : from.substr(at, length);
+      at += length == 0 ? 1 : length;
+      if (is_control(character)) character = " ";
+      std::size_t const width = width_of(character);
       if (shown.columns + width > limit) {
         cut.text += "…";
         ++cut.columns;
@@ -45,6 +44,10 @@ struct shown_text {
   }
 
  private:
+  static bool is_control(std::string_view utf8) noexcept {
+    auto const first = static_cast<std::uint8_t>(utf8[0]);
+    return first < 0x20 || first == 0x7f || (first == 0xc2 && static_cast<std::uint8_t>(utf8[1]) < 0xa0);
+  }
   static std::size_t width_of(std::string_view utf8) noexcept {
     auto const byte = [&](std::size_t at) { return at < utf8.size() ? static_cast<std::uint32_t>(static_cast<std::uint8_t>(utf8[at])) : 0u; };
     std::uint32_t const point = utf8.size() == 1   ? byte(0)
@@ -78,6 +81,8 @@ class waterfall_picture {
  public:
   waterfall_picture(std::vector<span_data>&& spans, waterfall_style style) : spans_{std::move(spans)}, style_{style} {
     style_.columns = std::max<std::size_t>(style_.columns, 40);
+    // Two fifths of the picture are for names; the tree leaves at least twelve columns of them to the deepest.
+    deepest_ = std::clamp<std::size_t>((style_.columns * 2 / 5 - 12) / 3, 1, 12);
     std::sort(spans_.begin(), spans_.end(), [](span_data const& a, span_data const& b) {
       return a.start_time_unix_nano != b.start_time_unix_nano ? a.start_time_unix_nano < b.start_time_unix_nano : a.end_time_unix_nano > b.end_time_unix_nano;
     });
@@ -165,12 +170,12 @@ class waterfall_picture {
       stack.pop_back();
       if (drawn[now.span]) continue;
       drawn[now.span] = true;
-      lines_.push_back({now.span, now.tree, std::min(now.depth, deepest) * 3});
+      lines_.push_back({now.span, now.tree, std::min(now.depth, deepest_) * 3});
       auto const found = children.find(spans_[now.span].span_id.bytes());
       if (found == children.end()) continue;
       for (std::size_t at = found->second.size(); at-- != 0;) {
         bool const last = at + 1 == found->second.size();
-        bool const deeper = now.depth < deepest;
+        bool const deeper = now.depth < deepest_;
         stack.push_back({found->second[at], deeper ? now.below + (last ? "└─ " : "├─ ") : now.tree,
                          deeper ? now.below + (last ? "   " : "│  ") : now.below, now.depth + 1});
       }
@@ -206,10 +211,9 @@ class waterfall_picture {
     return std::string(first, ' ') + in(colour, blocks) + std::string(columns - first - drawn, ' ');
   }
 
-  static constexpr std::size_t deepest = 12;
-
   std::vector<span_data> spans_;
   waterfall_style style_;
+  std::size_t deepest_ = 0;  // level of the tree that is still drawn further to the right
   std::vector<line> lines_;
   std::uint64_t start_ = 0;  // of all of it; the end is later
   std::uint64_t end_ = 0;

@@ -27,19 +27,21 @@ struct console_exporter::state {
   };
   int descriptor;
   waterfall_style style;
-  std::list<trace> traces;   // by their first span's arrival
+  std::list<trace> traces;  // by their first span's arrival
+  std::map<std::array<std::uint8_t, 16>, std::list<trace>::iterator> places;
   std::size_t waiting = 0;  // spans in them
 
   static constexpr std::size_t most_waiting = 100'000;  // spans; beyond it the oldest trace is drawn as it is
 
   trace& of(nanospan::trace_id id) {
-    auto const found = std::find_if(traces.rbegin(), traces.rend(), [&](trace const& one) { return one.id == id; });
-    if (found != traces.rend()) return *found;
-    return traces.emplace_back(trace{id, {}, false});
+    auto const [place, is_new] = places.try_emplace(id.bytes());
+    if (is_new) place->second = traces.insert(traces.end(), trace{id, {}, false});
+    return *place->second;
   }
   std::string draw(std::list<trace>::iterator which) {
     waiting -= which->spans.size();
     std::string picture = waterfall(std::move(which->spans), style) + "\n";
+    places.erase(which->id.bytes());
     traces.erase(which);
     return picture;
   }
@@ -56,7 +58,7 @@ struct console_exporter::state {
   }
 };
 
-console_exporter::console_exporter(int descriptor) : state_{std::make_shared<state>(state{descriptor, {}, {}, 0})} {
+console_exporter::console_exporter(int descriptor) : state_{std::make_shared<state>(state{descriptor, {}, {}, {}, 0})} {
   winsize size{};
   if (::isatty(descriptor) == 0) return;
   char const* const no_colour = std::getenv("NO_COLOR");

@@ -34,7 +34,8 @@ export_result memory_exporter::export_batch(batch const& spans, export_wait&) {
   std::vector<span_data> read = spans.spans();
   std::lock_guard const lock{state_->mutex};
   state_->resource = spans.resource();
-  state_->spans.insert(state_->spans.end(), std::make_move_iterator(read.begin()), std::make_move_iterator(read.end()));
+  // The encoder writes from the end; whoever looks expects each thread's spans in the order in which they ended.
+  state_->spans.insert(state_->spans.end(), std::make_move_iterator(read.rbegin()), std::make_move_iterator(read.rend()));
   return {};
 }
 std::string memory_exporter::description() const { return "memory"; }

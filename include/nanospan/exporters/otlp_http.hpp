@@ -45,11 +45,17 @@ inline std::optional<duration> retry_after(std::string_view text, std::int64_t n
   std::int64_t seconds = 0;
   auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   if (error != std::errc{} || end != text.data() + text.size()) {
-    std::tm date{};
     std::string const copy{text};
-    char const* const rest = ::strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date);
-    if (rest == nullptr || *rest != '\0') return std::nullopt;
-    seconds = ::timegm(&date) - now_unix_seconds;
+    bool understood = false;
+    for (char const* form : {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"}) {  // RFC 9110, "HTTP-date"
+      std::tm date{};
+      char const* const rest = ::strptime(copy.c_str(), form, &date);
+      if (rest == nullptr || *rest != '\0') continue;
+      understood = true;
+      seconds = ::timegm(&date) - now_unix_seconds;
+      break;
+    }
+    if (!understood) return std::nullopt;
   }
   return duration::of_milliseconds(std::clamp(seconds, std::int64_t{0}, std::int64_t{86'400}) * 1'000);
 }
@@ -96,8 +102,11 @@ inline answer read_answer(socket_stream& stream, boost::beast::flat_buffer& buff
     parser.body_limit(most_body_bytes);
     // The header by itself: Beast before 1.75 loses the error of a body that is too large when both come at once.
     http::read_header(stream, buffer, parser, got.error);
-    if (auto const length = parser.content_length(); !got.error && length && *length > most_body_bytes) got.error = http::error::body_limit;
-    if (!got.error) http::read(stream, buffer, parser, got.error);
+    if (!got.error) {
+      auto const length = parser.content_length();
+      if (length && *length > most_body_bytes) got.error = http::error::body_limit;
+      else http::read(stream, buffer, parser, got.error);
+    }
     got.begun |= parser.got_some();
     if (got.error) return got;
     if (unsigned const status = parser.get().result_int(); status / 100 == 1 && status != 101) continue;

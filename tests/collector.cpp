@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include <nanospan/collector.hpp>
+
+#include <nanospan/macros.hpp>
+
+#include "catch.hpp"
+#include "support/recorded.hpp"
+
+#include <array>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace detail = nanospan::detail;
+using detail::slot_state;
+
+namespace {
+
+constexpr std::uint64_t an_hour = 3'600'000'000'000;
+
+// A collector that a test drives itself, while recording is on.
+class driven {
+ public:
+  explicit driven(detail::collector_limits limits = {512, 4u << 20, an_hour}) : collector_{limits, ""} {
+    collector_.drain([](nanospan::batch&&) {});
+    collector_.cut([](nanospan::batch&&) {});
+    detail::recording.word.store(detail::recording_on | nanospan::always_on_sampler{}.plan().bits);
+  }
+  driven(driven const&) = delete;
+  driven& operator=(driven const&) = delete;
+  ~driven() {
+    drain();
+    cut();
+    detail::recording.word.store(word_);
+    // What was taken is somebody's: the account of the tests after this one stays whole.
+    for (nanospan::batch const& one : batches) detail::background.exported.add(one.span_count);
+  }
+
+  void drain() {
+    collector_.drain([this](nanospan::batch&& one) { batches.push_back(std::move(one)); });
+  }
+  void cut() {
+    collector_.cut([this](nanospan::batch&& one) { batches.push_back(std::move(one)); });
+  }
+  detail::collector& operator*() noexcept { return collector_; }
+
+  std::vector<nanospan::batch> batches;
+
+ private:
+  std::uint32_t word_ = detail::recording.word.load();
+  detail::collector collector_;
+};
+
+void record(std::size_t spans) {
+  for (std::size_t i = 0; i < spans; ++i) {
+    NANOSPAN("one", {"i", i});
+  }
+}
+
+std::size_t count_slots(slot_state state) {
+  std::size_t count = 0;
+  detail::for_each_slot([&](detail::thread_slot const& slot) { count += slot.state.load() == state ? 1u : 0u; });
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a batch is cut when it holds as many spans as it may, and the rest waits") {
+  driven one{{10, 4u << 20, an_hour}};
+  record(25);
+  one.drain();
+  REQUIRE(one.batches.size() == 2);
+  CHECK(one.batches[0].span_count == 10);
+  CHECK(one.batches[1].span_count == 10);
+  one.cut();
+  REQUIRE(one.batches.size() == 3);
+  CHECK(one.batches[2].span_count == 5);
+  CHECK(one.batches[2].spans().size() == 5);
+}
+
+TEST_CASE("a batch is cut when it holds as many bytes as it may") {
+  driven one{{512, 10'000, an_hour}};
+  std::string const kilobyte(1'000, 'x');
+  for (int i = 0; i < 30; ++i) {
+    NANOSPAN("large", {"text", kilobyte});
+  }
+  one.drain();
+  REQUIRE(one.batches.size() >= 2);
+  for (auto const& batch : one.batches) {
+    CHECK(batch.otlp.size() >= 10'000);
+    CHECK(batch.otlp.size() < 12'000);
+  }
+}
+
+TEST_CASE("a batch is due when its first span is old enough, and cut by the next pass") {
+  driven one{{512, 4u << 20, 1'000'000}};
+  CHECK((*one).due() == ~std::uint64_t{0});
+  record(1);
+  one.drain();
+  std::uint64_t const due = (*one).due();
+  CHECK(due <= detail::monotonic_nanoseconds() + 1'000'000);
+  while (detail::monotonic_nanoseconds() < due) std::this_thread::yield();
+  one.drain();
+  REQUIRE(one.batches.size() == 1);
+  CHECK((*one).due() == ~std::uint64_t{0});
+}
+
+TEST_CASE("an empty batch is not cut") {
+  driven one;
+  one.drain();
+  one.cut();
+  CHECK(one.batches.empty());
+}
+
+TEST_CASE("what a thread left is taken, and its slot is free for another") {
+  driven one;
+  support::in_a_thread([] { record(7); });
+  CHECK(count_slots(slot_state::orphaned) == 1);
+  one.drain();
+  one.cut();
+  REQUIRE(one.batches.size() == 1);
+  CHECK(one.batches[0].span_count == 7);
+  CHECK(count_slots(slot_state::orphaned) == 0);
+  CHECK(count_slots(slot_state::ready) >= 1);
+}
+
+TEST_CASE("how full the fullest ring was is a share of its own capacity") {
+  driven one;
+  one.drain();
+  CHECK((*one).fullest() == 0);
+  record(1'000);  // each 64 bytes and an attribute of 24
+  one.drain();
+  double const capacity = static_cast<double>(detail::this_thread.slot->ring.capacity());
+  CHECK((*one).fullest() >= 1'000 * 88 / capacity);
+  CHECK((*one).fullest() < 1'100 * 88 / capacity);
+}
+
+TEST_CASE("there is one spare slot for the next thread, however many passes are made") {
+  driven one;
+  record(1);
+  one.drain();
+  CHECK(count_slots(slot_state::ready) + count_slots(slot_state::empty) >= 1);
+  std::size_t const before = count_slots(slot_state::ready) + count_slots(slot_state::empty);
+  for (int i = 0; i < 100; ++i) one.drain();
+  for (int i = 0; i < 100; ++i) detail::collector::ensure_spare_slot();
+  CHECK(count_slots(slot_state::ready) + count_slots(slot_state::empty) == before);
+}
+
+TEST_CASE("where no memory is left for a ring, a spare slot has none, and is not made again by every pass") {
+  driven one;
+  std::uint64_t const limit = detail::registry.ring_memory_limit_bytes.exchange(0);
+  // The threads take whatever spare slots there are; all live at once.
+  std::vector<std::thread> threads;
+  std::atomic<bool> over{false};
+  std::atomic<unsigned> there{0};
+  for (std::size_t spare = count_slots(slot_state::ready) + count_slots(slot_state::empty) + 1; spare != 0; --spare) {
+    threads.emplace_back([&] {
+      record(1);
+      ++there;
+      while (!over) std::this_thread::yield();
+    });
+  }
+  while (there != threads.size()) std::this_thread::yield();
+  for (int i = 0; i < 100; ++i) one.drain();
+  std::size_t const spare = count_slots(slot_state::ready) + count_slots(slot_state::empty);
+  over = true;
+  for (auto& thread : threads) thread.join();
+  detail::registry.ring_memory_limit_bytes.store(limit);
+  CHECK(spare == 1);
+}
