@@ -1167,7 +1167,10 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (!recording()) return;
     header_.meta.status = static_cast<std::uint8_t>(detail::status_code::error);
     std::size_t const room = detail::max_entry_bytes - used_;  // a multiple of 8
-    if (room < sizeof(detail::entry_head)) return;
+    if (room < sizeof(detail::entry_head)) {
+      dropped_ += description.empty() ? 0u : 1u;
+      return;
+    }
     std::size_t const longest = room - sizeof(detail::entry_head);
     std::size_t size = description.size();
     if (size > longest) {
@@ -3509,8 +3512,8 @@ class waterfall_picture {
  public:
   waterfall_picture(std::vector<span_data>&& spans, waterfall_style style) : spans_{std::move(spans)}, style_{style} {
     style_.columns = std::max<std::size_t>(style_.columns, 40);
-    // Two fifths of the picture are for names; the tree leaves at least twelve columns of them to the deepest.
-    deepest_ = std::clamp<std::size_t>((style_.columns * 2 / 5 - 12) / 3, 1, 12);
+    // Two fifths of the picture are for names; the tree leaves at least eight columns of them to the deepest.
+    deepest_ = std::clamp<std::size_t>((style_.columns * 2 / 5 - 8) / 3, 1, 12);
     std::sort(spans_.begin(), spans_.end(), [](span_data const& a, span_data const& b) {
       return a.start_time_unix_nano != b.start_time_unix_nano ? a.start_time_unix_nano < b.start_time_unix_nano : a.end_time_unix_nano > b.end_time_unix_nano;
     });

@@ -60,7 +60,10 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (!recording()) return;
     header_.meta.status = static_cast<std::uint8_t>(detail::status_code::error);
     std::size_t const room = detail::max_entry_bytes - used_;  // a multiple of 8
-    if (room < sizeof(detail::entry_head)) return;
+    if (room < sizeof(detail::entry_head)) {
+      dropped_ += description.empty() ? 0u : 1u;
+      return;
+    }
     std::size_t const longest = room - sizeof(detail::entry_head);
     std::size_t size = description.size();
     if (size > longest) {

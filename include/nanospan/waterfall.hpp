@@ -81,8 +81,8 @@ class waterfall_picture {
  public:
   waterfall_picture(std::vector<span_data>&& spans, waterfall_style style) : spans_{std::move(spans)}, style_{style} {
     style_.columns = std::max<std::size_t>(style_.columns, 40);
-    // Two fifths of the picture are for names; the tree leaves at least twelve columns of them to the deepest.
-    deepest_ = std::clamp<std::size_t>((style_.columns * 2 / 5 - 12) / 3, 1, 12);
+    // Two fifths of the picture are for names; the tree leaves at least eight columns of them to the deepest.
+    deepest_ = std::clamp<std::size_t>((style_.columns * 2 / 5 - 8) / 3, 1, 12);
     std::sort(spans_.begin(), spans_.end(), [](span_data const& a, span_data const& b) {
       return a.start_time_unix_nano != b.start_time_unix_nano ? a.start_time_unix_nano < b.start_time_unix_nano : a.end_time_unix_nano > b.end_time_unix_nano;
     });
