@@ -25,4 +25,4 @@ cmake -S . -B build/tests -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
 # Two at a time: a file with the implementation takes half a gigabyte of compiler.
 cmake --build build/tests --parallel 2
 cd build/tests
-exec ctest --output-on-failure "$@"
+exec ctest --parallel 2 --output-on-failure "$@"
