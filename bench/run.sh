@@ -11,13 +11,13 @@ source examples/install.sh
 need g++ command -v g++
 need cmake command -v cmake
 need ninja-build command -v ninja
-need clang-14 command -v clang++-14
+need clang command -v clang++
 need libboost-dev has_header boost/version.hpp
 need protobuf-compiler command -v protoc
 need libprotobuf-dev has_header google/protobuf/message.h
 install_missing
 
-(($#)) || set -- g++ clang++-14
+(($#)) || set -- g++ clang++
 status=0
 for compiler; do
   build=build/bench-$compiler
@@ -27,5 +27,6 @@ for compiler; do
   echo "== $("$compiler" --version | head -n 1), $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)"
   "$build/bench/bench_recording" || status=1
   "$build/bench/bench_encoding" || status=1
+  "$build/bench/bench_pipeline" "$build/bench/bench_sink" || status=1
 done
 exit $status

@@ -19,14 +19,23 @@ jaeger_log=
 # shellcheck source=examples/install.sh
 source "$jaeger_root/examples/install.sh"
 
-# From 1.21 on, Go fetches the version that a module asks for by itself.
+# From 1.21 on, Go fetches the version that a module asks for by itself. An older one, such as Debian 12's, is made to fetch one as the
+# module that toolchains are.
 jaeger_go_is_new() { [[ $(go version 2>/dev/null) =~ go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 21)); }
+jaeger_newer_go() {
+  local system directory
+  system=$(go env GOOS)-$(go env GOARCH)
+  directory=$(go mod download -json "golang.org/toolchain@v0.0.1-go1.25.4.$system" | sed -n 's/.*"Dir": "\(.*\)",/\1/p')
+  [[ $directory ]] || return 1
+  chmod -R u+w "$directory" && chmod -R a+x "$directory/bin" "$directory/pkg/tool"  # modules have no executables
+  PATH=$directory/bin:$PATH
+}
 
 jaeger_build() {
   [[ -x $jaeger_binary ]] && return
   # In a shell of its own: where it cannot install, it ends that.
-  (need golang-go jaeger_go_is_new && install_missing) || true
-  if ! jaeger_go_is_new; then
+  (need golang-go command -v go && need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt && install_missing) || true
+  if ! jaeger_go_is_new && ! { command -v go >/dev/null && jaeger_newer_go && jaeger_go_is_new; }; then
     echo "$0: Jaeger is built with Go 1.21 or later, and here is $(go version 2>/dev/null || echo none);" \
       "go.dev/doc/install says how to get it" >&2
     return 1

@@ -58,7 +58,7 @@ through_jaeger() {
   local shown=$host
   [[ $host != *:* ]] || shown="[$host]"
   if [[ $(jaeger_get "$host" /) == *"not the Jaeger UI"* ]]; then
-    echo "This Jaeger was built without its web page; the same in JSON: http://$shown:16686/api/v3/traces/$trace?raw_traces=true"
+    echo "The same in JSON (this Jaeger was built without its web page): http://$shown:16686/api/v3/traces/$trace?raw_traces=true"
   else
     echo "The same in Jaeger: http://$shown:16686/trace/$trace"
   fi
@@ -66,7 +66,7 @@ through_jaeger() {
     read -r -p "Jaeger runs until you press Enter. " || true
   elif [[ $own ]]; then
     jaeger_stop
-    echo "That Jaeger is stopped now. To keep one running, start examples/jaeger.sh in another terminal, and this again."
+    echo "That Jaeger is stopped now, and the address with it. To keep one running, start examples/jaeger.sh in another terminal, and this again."
   fi
 }
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#pragma once
 
 // nanospan: a header-only tracing micro-SDK. This list is the architecture: each header may include only earlier ones.
+// Two guards, so that the file that implements may have included it before, through another header.
+
+#ifndef NANOSPAN_HPP
+#define NANOSPAN_HPP
 
 // Recording: in every file. No Boost, builds without exceptions and RTTI.
 #include <nanospan/version.hpp>
@@ -15,6 +18,7 @@
 #include <nanospan/thread_ring.hpp>
 #include <nanospan/scope.hpp>
 #include <nanospan/sampler.hpp>
+#include <nanospan/span_recorder.hpp>
 #include <nanospan/span.hpp>
 #include <nanospan/macros.hpp>
 
@@ -24,15 +28,20 @@
 #include <nanospan/stats.hpp>
 #include <nanospan/tracer_provider.hpp>
 
+#endif
+
 // The background half: only in the one source file that defines NANOSPAN_IMPLEMENTATION.
-#ifdef NANOSPAN_IMPLEMENTATION
+#if defined(NANOSPAN_IMPLEMENTATION) && !defined(NANOSPAN_IMPLEMENTATION_HPP)
+#define NANOSPAN_IMPLEMENTATION_HPP
 #include <nanospan/detail/descriptor.hpp>
 #include <nanospan/detail/guest_thread.hpp>
+#include <nanospan/detail/wake_up.hpp>
 #include <nanospan/detail/utf8.hpp>
 #include <nanospan/detail/url.hpp>
 #include <nanospan/clock_converter.hpp>
 #include <nanospan/environment.hpp>
 #include <nanospan/wire.hpp>
+#include <nanospan/configuration.hpp>
 #include <nanospan/resource.hpp>
 #include <nanospan/otlp.hpp>
 #include <nanospan/otlp_reader.hpp>

@@ -84,16 +84,15 @@ class joiner:
 
 def amalgamate(lines: list[str], version: str) -> str:
     out = joiner()
-    out.text += [LICENCE, "#pragma once\n", "\n",
-                 f"// nanospan {version}, in one header. Made from include/ by single_include/amalgamate.py: edit there.\n", "\n"]
-    depth = 0
+    out.text += [LICENCE, "\n", f"// nanospan {version}, in one header. Made from include/ by single_include/amalgamate.py: edit there.\n", "\n"]
+    implementation = False
     for line in lines:
+        implementation |= "NANOSPAN_IMPLEMENTATION" in line
         if name := is_header_name(line):
-            out.header(name, always_included=depth == 0)
-        elif conditional := CONDITIONAL.match(line):
-            depth += -1 if conditional.group(1) == "endif" else 1
-            out.text += [line, "\n"] if depth else [line]
-    return "".join(out.text)
+            out.header(name, always_included=not implementation)
+        elif line.startswith("#"):  # the two guards
+            out.text += [line, "\n"] if line.startswith(("#define", "#endif")) else [line]
+    return "".join(out.text).rstrip("\n") + "\n"
 
 
 def main(arguments: list[str]) -> int:

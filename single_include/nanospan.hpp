@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#pragma once
 
 // nanospan 0.1.0, in one header. Made from include/ by single_include/amalgamate.py: edit there.
+
+#ifndef NANOSPAN_HPP
+#define NANOSPAN_HPP
 
 // ---- nanospan/version.hpp ------------------------------------------------------------------------------------------------------
 
@@ -477,6 +479,7 @@ class attribute {
     if constexpr (std::same_as<Value, bool>) {
       set(entry_type::boolean, value ? 1u : 0u);
     } else if constexpr (std::integral<Value>) {
+      static_assert(sizeof(Value) <= sizeof(std::uint64_t), "an attribute's integer has at most 64 bits");
       set(std::signed_integral<Value> ? entry_type::signed_integer : entry_type::unsigned_integer, static_cast<std::uint64_t>(value));
     } else if constexpr (std::floating_point<Value>) {
       set(entry_type::floating, std::bit_cast<std::uint64_t>(static_cast<double>(value)));
@@ -577,7 +580,7 @@ enum record_flag : std::uint8_t {
   parent_is_remote = 2,  // OTLP span flags, bit 9
 };
 
-// The first word of a record, always written whole.
+// The first word of a record, always written whole: it is soon read as one, and narrower stores are not forwarded to that.
 struct record_meta {
   std::uint32_t size;  // bytes in the ring, the header included; a multiple of 8
   span_kind kind;
@@ -960,7 +963,8 @@ NANOSPAN_DETAIL_OUT_OF_LINE inline span_context current() noexcept {
 }
 
 /// Makes a context the thread's current one for a scope: what starts inside is its child. The way a context crosses threads,
-/// tasks and services: copy it by value, open a context_scope where the work goes on. One thread, strictly nested.
+/// tasks and services: copy it by value, open a context_scope where the work goes on. One thread, strictly nested. NANOSPAN_SET and its
+/// like do not reach through it to the span that the context came from: that one may be gone, or another thread's.
 class context_scope : detail::scope {
  public:
   NANOSPAN_DETAIL_OUT_OF_LINE explicit context_scope(span_context context) noexcept : context_{std::move(context)} {
@@ -1113,9 +1117,9 @@ NANOSPAN_DETAIL_SHARED inline constinit recording_state recording{};
 }  // namespace detail
 }  // namespace nanospan::inline v0
 
-// ---- nanospan/span.hpp ---------------------------------------------------------------------------------------------------------
+// ---- nanospan/span_recorder.hpp ------------------------------------------------------------------------------------------------
 
-// Spans: scoped_span for a scope (what NANOSPAN declares), span for work that crosses scopes or threads.
+// The record in the making, which every kind of span is: how it starts, what it is told, how it is handed over to its thread's ring.
 // Caller's thread, noexcept, no lock, no system call. A span with over 256 bytes of entries takes one heap block.
 
 namespace nanospan::inline v0 {
@@ -1154,7 +1158,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   bool recording() const noexcept { return phase_ == phase::recording; }
   /// This span's context, to propagate and to start children from; also of an unsampled or ended span. Invalid without a provider.
   NANOSPAN_DETAIL_OUT_OF_LINE span_context context() const noexcept {
-    if (phase_ == phase::absent) return current();  // no provider: the parent's passes through unchanged
+    if (phase_ == phase::absent) return current();  // the parent's passes through unchanged
     bool const remote = phase_ == phase::passing && (header_.meta.flags & detail::parent_is_remote) != 0;
     return {header_.trace, header_.span, header_.meta.trace_flags, remote, has_state_ ? state_->view() : std::string_view{}};
   }
@@ -1165,7 +1169,9 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   /// Sets status Error with a description, cut where the span is full; the last one wins (OpenTelemetry, "Set Status").
   NANOSPAN_DETAIL_OUT_OF_LINE void error(std::string_view description = {}) noexcept {
     if (!recording()) return;
-    header_.meta.status = static_cast<std::uint8_t>(detail::status_code::error);
+    detail::record_meta meta = detail::in_register(header_.meta);  // whole: see record_meta
+    meta.status = static_cast<std::uint8_t>(detail::status_code::error);
+    header_.meta = detail::in_register(meta);
     std::size_t const room = detail::max_entry_bytes - used_;  // a multiple of 8
     if (room < sizeof(detail::entry_head)) {
       dropped_ += description.empty() ? 0u : 1u;
@@ -1183,9 +1189,9 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   void error(char const* description) noexcept { error(description != nullptr ? std::string_view{description} : std::string_view{}); }
 
  protected:
-  // absent: no provider. passing: the same, with the context that would have been the parent's. aside: not sampled under a span that is
-  // not; see scoped_span. From not_sampled on a scoped_span is its thread's current one.
-  enum class phase : std::uint8_t { absent, passing, aside, not_sampled, recording, ended };
+  // absent: no provider, or nothing that it could say; see scoped_span. passing: no provider, with the context that would have been the
+  // parent's. From not_sampled on a scoped_span is its thread's current one.
+  enum class phase : std::uint8_t { absent, passing, not_sampled, recording, ended };
 
   span_recorder() noexcept {}  // leaves the header uninitialised: start() or pass_through() follows, or phase_ says so
   ~span_recorder() = default;
@@ -1315,7 +1321,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   NANOSPAN_DETAIL_COLD sampling_decision ask(birth const& as, detail::active_context const& parent) const noexcept {
     // Acquire: pairs with the release of the provider, which installed the sampler before it wrote the word.
     static_cast<void>(detail::recording.word.load(std::memory_order_acquire));
-    sampler const* const asked = detail::recording.asked.load(std::memory_order_relaxed);
+    sampler const* const asked = detail::recording.asked.load(std::memory_order_acquire);
     if (asked == nullptr) return sampling_decision::drop;
     span_context const parent_context = parent.share();
     std::string_view const name = as.from != nullptr ? std::string_view{as.from->name, as.from->name_size} : std::string_view{as.name, as.name_size};
@@ -1514,9 +1520,17 @@ inline void event_attributes::add(attribute const& one) noexcept {
   std::memcpy(span_->entries_ + offset_, &head, sizeof head);
 }
 
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/span.hpp ---------------------------------------------------------------------------------------------------------
+
+// Spans: scoped_span for a scope (what NANOSPAN declares), span for work that crosses scopes or threads. Caller's thread, noexcept.
+
+namespace nanospan::inline v0 {
+
 /// A span for the rest of the enclosing scope; the thread's current one while it lives. Not for the heap, not to be moved.
-/// Within an unsampled span nothing is recorded, whichever span is current: further ones have ids of their own, and leave the current
-/// context as it is. That makes them a third cheaper: saving and restoring it is a chain of memory accesses that wait for each other.
+/// Within an unsampled span nothing can be recorded: there the macros' spans are absent, the context that is propagated stays the outer
+/// one's, and they cost a few instructions. An unsampled scoped_span that is named has an id of its own, and is the current one.
 class scoped_span : public span_recorder, detail::scope {
  public:
   /// What the macros call.
@@ -1534,10 +1548,11 @@ class scoped_span : public span_recorder, detail::scope {
     if (decision == static_cast<std::uint32_t>(sampling_decision::record_and_sample)) {
       begin_child_at(from);
     } else if (decision == static_cast<std::uint32_t>(sampling_decision::drop)) {
+      set_phase(phase::absent);
+      if (meta.owner_is_span && meta.as_parent == detail::parent_kind::local_not_sampled) return;
       header().trace = thread.current.trace;
       start_not_sampled(thread, meta.flags);
-      if (meta.owner_is_span && meta.as_parent == detail::parent_kind::local_not_sampled) phase_ = phase::aside;
-      else open(thread, header().span, as_current());
+      open(thread, header().span, as_current());
     } else {
       begin_at(from);
     }
@@ -1610,59 +1625,6 @@ class scoped_span : public span_recorder, detail::scope {
   }
 };
 
-namespace detail {
-
-// What NANOSPAN_SET and its like say to the innermost open span. It is looked for when their arguments are values already: making these
-// may open, close and annotate spans, or suspend the coroutine.
-class innermost_span : public attribute_setters<innermost_span> {
- public:
-  // Asked first, so that the arguments are evaluated only where somebody listens.
-  static bool recording() noexcept {
-    scoped_span const* const open = scoped_span::innermost();
-    return open != nullptr && open->recording();
-  }
-  template <typename Text>
-  void error(Text const& description) const noexcept {
-    if (scoped_span* const open = scoped_span::innermost()) open->error(description);
-  }
-  void error() const noexcept { error(std::string_view{}); }
-
- private:
-  friend class attribute_setters<innermost_span>;
-  template <typename... Attribute>
-  void add_all(Attribute const&... each) const noexcept {
-    if (scoped_span* const open = scoped_span::innermost()) open->set(each...);
-  }
-};
-
-// An event of that span: it happens with its first attributes, or at record() where it has none.
-class innermost_event : public attribute_setters<innermost_event> {
- public:
-  explicit constexpr innermost_event(literal name) noexcept : name_{name.data(), name.size()} {}
-  explicit constexpr innermost_event(copied name) noexcept : name_{name.text}, is_copied_{true} {}
-  NANOSPAN_DETAIL_OUT_OF_LINE void record() noexcept { happen(); }
-
- private:
-  friend class attribute_setters<innermost_event>;
-  template <typename... Attribute>
-  void add_all(Attribute const&... each) noexcept {
-    happen();
-    attributes_.set(each...);
-  }
-  void happen() noexcept {
-    if (std::exchange(happened_, true)) return;
-    scoped_span* const open = scoped_span::innermost();
-    if (open != nullptr) attributes_ = open->event_named(name_, is_copied_);
-  }
-
-  std::string_view name_;
-  bool is_copied_ = false;
-  bool happened_ = false;
-  event_attributes attributes_;
-};
-
-}  // namespace detail
-
 /// A span for work that crosses scopes or threads: hand it over by moving it. It is not the current span of any thread; open a
 /// context_scope with its context() where its children start. Ends at end() or with the object, on whichever thread that is.
 class span : public span_recorder {
@@ -1721,6 +1683,59 @@ class span : public span_recorder {
 // The annotations. Each NANOSPAN is one declaration; attribute expressions are evaluated only for a span that is recorded,
 // after it has started. Up to twelve attributes a call; say more with NANOSPAN_SET.
 
+namespace nanospan::inline v0::detail {
+
+// What NANOSPAN_SET and its like say to the innermost open span. It is looked for when their arguments are values already: making these
+// may open, close and annotate spans, or suspend the coroutine.
+class innermost_span : public attribute_setters<innermost_span> {
+ public:
+  // Asked first, so that the arguments are evaluated only where somebody listens.
+  static bool recording() noexcept {
+    scoped_span const* const open = scoped_span::innermost();
+    return open != nullptr && open->recording();
+  }
+  template <typename Text>
+  void error(Text const& description) const noexcept {
+    if (scoped_span* const open = scoped_span::innermost()) open->error(description);
+  }
+  void error() const noexcept { error(std::string_view{}); }
+
+ private:
+  friend class attribute_setters<innermost_span>;
+  template <typename... Attribute>
+  void add_all(Attribute const&... each) const noexcept {
+    if (scoped_span* const open = scoped_span::innermost()) open->set(each...);
+  }
+};
+
+// An event of that span: it happens with its first attributes, or at record() where it has none.
+class innermost_event : public attribute_setters<innermost_event> {
+ public:
+  explicit constexpr innermost_event(literal name) noexcept : name_{name.data(), name.size()} {}
+  explicit constexpr innermost_event(copied name) noexcept : name_{name.text}, is_copied_{true} {}
+  NANOSPAN_DETAIL_OUT_OF_LINE void record() noexcept { happen(); }
+
+ private:
+  friend class attribute_setters<innermost_event>;
+  template <typename... Attribute>
+  void add_all(Attribute const&... each) noexcept {
+    happen();
+    attributes_.set(each...);
+  }
+  void happen() noexcept {
+    if (std::exchange(happened_, true)) return;
+    scoped_span* const open = scoped_span::innermost();
+    if (open != nullptr) attributes_ = open->event_named(name_, is_copied_);
+  }
+
+  std::string_view name_;
+  bool is_copied_ = false;
+  bool happened_ = false;
+  event_attributes attributes_;
+};
+
+}  // namespace nanospan::inline v0::detail
+
 #define NANOSPAN_DETAIL_JOIN_2(a, b) a##b
 #define NANOSPAN_DETAIL_JOIN(a, b) NANOSPAN_DETAIL_JOIN_2(a, b)
 // __LINE__, not __COUNTER__: an inline function must read the same in every file.
@@ -1743,6 +1758,7 @@ class span : public span_recorder {
 #if NANOSPAN_ENABLED
 
 /// A span named by a literal for the rest of the scope, with attributes: NANOSPAN("charge card", {"order.id", id}, {"amount", 12.5});
+/// One on a line of source.
 #define NANOSPAN(name, ...) NANOSPAN_DETAIL_SPAN(name, ::nanospan::span_kind::internal __VA_OPT__(, ) __VA_ARGS__)
 /// The same, of another kind. The kind is part of the name, so that it costs nothing and a sampler knows it.
 #define NANOSPAN_SERVER(name, ...) NANOSPAN_DETAIL_SPAN(name, ::nanospan::span_kind::server __VA_OPT__(, ) __VA_ARGS__)
@@ -1878,7 +1894,7 @@ struct options {
 // ---- nanospan/exporter.hpp -----------------------------------------------------------------------------------------------------
 
 // Where batches go: the interface of exporters, the batch that they get, and the exporters that exist. Declarations, free of Boost; the
-// bodies are in exporters/. An exporter is called by one thread at a time, the background one.
+// bodies are in exporters/. An exporter is called by one thread at a time: the background one, or who calls poll().
 
 #include <variant>
 
@@ -1971,8 +1987,9 @@ class exporter {
   virtual ~exporter() = default;
   /// One attempt. Waits only through `wait`.
   virtual export_result export_batch(batch const& spans, export_wait& wait) = 0;
-  /// The provider ends: writes what the exporter still holds, lets go of its connection. Waits only through `wait`.
-  virtual void shutdown(export_wait& /*wait*/) {}
+  /// The provider ends: writes what the exporter still holds, lets go of its connection. Waits only through `wait`. Returns how many spans
+  /// that it had taken are lost all the same.
+  virtual std::uint64_t shutdown(export_wait& /*wait*/) { return 0; }
   /// For messages: "OTLP/HTTP at http://localhost:4318/v1/traces (the default)".
   virtual std::string description() const = 0;
 };
@@ -2003,7 +2020,7 @@ class console_exporter final : public exporter {
   explicit console_exporter(int descriptor = 1);
 
   export_result export_batch(batch const& spans, export_wait& wait) override;
-  void shutdown(export_wait& wait) override;
+  std::uint64_t shutdown(export_wait& wait) override;
   std::string description() const override;
 
  private:
@@ -2027,7 +2044,7 @@ class otlp_http_exporter final : public exporter {
   ~otlp_http_exporter() override;
 
   export_result export_batch(batch const& spans, export_wait& wait) override;
-  void shutdown(export_wait& wait) override;
+  std::uint64_t shutdown(export_wait& wait) override;
   std::string description() const override;
 
  private:
@@ -2175,7 +2192,10 @@ class tracer_provider {
 
 }  // namespace nanospan::inline v0
 
-#ifdef NANOSPAN_IMPLEMENTATION
+#endif
+
+#if defined(NANOSPAN_IMPLEMENTATION) && !defined(NANOSPAN_IMPLEMENTATION_HPP)
+#define NANOSPAN_IMPLEMENTATION_HPP
 
 // ---- nanospan/detail/descriptor.hpp --------------------------------------------------------------------------------------------
 
@@ -2281,6 +2301,52 @@ std::thread start_guest_thread(Run&& run) {
   } const while_it_starts;  // a new thread inherits the mask
   return std::thread{std::forward<Run>(run)};
 }
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/wake_up.hpp -----------------------------------------------------------------------------------------------
+
+// When the background thread works: what wakes it, and how long it sleeps by itself.
+
+#include <algorithm>
+
+namespace nanospan::inline v0::detail {
+
+// Wakes the background thread; a pipe, so that it can be polled beside a socket.
+class wake_up {
+ public:
+  wake_up() { made_ = make_pipe(reader_, writer_); }
+  bool made() const noexcept { return made_; }
+  int readable() const noexcept { return reader_.get(); }
+  void wake() noexcept {
+    [[maybe_unused]] auto const written = ::write(writer_.get(), "", 1);  // a full pipe wakes as well
+  }
+  void clear() noexcept {
+    char bytes[64];
+    while (::read(reader_.get(), bytes, sizeof bytes) > 0) {}
+  }
+
+ private:
+  descriptor reader_;
+  descriptor writer_;
+  bool made_ = false;
+};
+
+// How long to sleep between drains: from how fast the fullest ring fills, within bounds. Slow to lengthen, quick to shorten.
+class pace {
+ public:
+  static constexpr std::uint64_t shortest = 200'000;
+  static constexpr std::uint64_t longest = 20'000'000;
+
+  std::uint64_t interval() const noexcept { return interval_; }
+  void saw(double fullest) noexcept {
+    double const factor = std::clamp(0.125 / std::max(fullest, 1e-6), 0.1, 1.25);
+    interval_ = std::clamp(static_cast<std::uint64_t>(static_cast<double>(interval_) * factor), shortest, longest);
+  }
+
+ private:
+  std::uint64_t interval_ = shortest;
+};
 
 }  // namespace nanospan::inline v0::detail
 
@@ -2872,6 +2938,126 @@ class wire_reader {
   std::string_view bytes_;
   wire_type type_ = wire_type::varint;
   bool well_formed_ = true;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/configuration.hpp ------------------------------------------------------------------------------------------------
+
+// The options as the provider will use them: checked, and completed from the environment. Constructor's thread.
+
+#include <algorithm>
+
+namespace nanospan::inline v0::detail {
+
+class configuration {
+ public:
+  configuration(options& with, environment const& env) : options_{with}, env_{env} {}
+
+  void check() const {
+    auto const require = [](bool holds, std::string const& text) {
+      if (!holds) throw configuration_error{text};
+    };
+    auto const is = [](char const* name, std::uint64_t value, char const* must) {
+      return std::string{"options."} + name + " is " + std::to_string(value) + "; it must be " + must;
+    };
+    options const& o = options_;
+    require(o.max_batch_spans >= 1, is("max_batch_spans", o.max_batch_spans, "at least 1"));
+    require(o.max_batch_bytes >= 1024 && o.max_batch_bytes <= 16u << 20, is("max_batch_bytes", o.max_batch_bytes, "from 1 KiB to 16 MiB"));
+    require(o.max_queue_bytes >= o.max_batch_bytes, is("max_queue_bytes", o.max_queue_bytes, "at least max_batch_bytes"));
+    require(std::has_single_bit(o.ring_bytes) && o.ring_bytes >= 16384 && o.ring_bytes <= 1u << 30,
+            is("ring_bytes", o.ring_bytes, "a power of two from 16 KiB to 1 GiB"));
+    require(o.ring_memory_limit_bytes >= o.ring_bytes, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least ring_bytes"));
+    struct {
+      char const* name;
+      duration value;
+    } const durations[] = {{"export_timeout", o.export_timeout}, {"retry_limit", o.retry_limit}, {"schedule_delay", o.schedule_delay}, {"shutdown_limit", o.shutdown_limit}};
+    for (auto const& [name, value] : durations)
+      require(value >= duration{}, std::string{"options."} + name + " is " + std::to_string(value.nanoseconds()) + " ns; it must not be negative");
+  }
+
+  // False where the environment says that nothing is to be exported.
+  bool complete() {
+    if (environment::boolean("OTEL_SDK_DISABLED")) return false;
+    report_what_is_not_there_yet();
+    if (options_.sampler == nullptr) options_.sampler = std::make_shared<parent_based_sampler const>();
+    if (options_.exporter != nullptr) return true;
+    std::string const chosen = environment::lower(environment::text("OTEL_TRACES_EXPORTER").value_or("otlp"));
+    if (chosen == "none") return false;
+    if (chosen == "console") {
+      options_.exporter = std::make_shared<console_exporter>();
+      return true;
+    }
+    if (chosen != "otlp") env_.ignored("OTEL_TRACES_EXPORTER", chosen, "known are otlp, console and none");
+    options_.exporter = make_otlp();
+    return true;
+  }
+
+ private:
+  void report_what_is_not_there_yet() const {
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"}) {
+      auto const protocol = environment::text(name);
+      if (protocol && environment::lower(*protocol) != "http/protobuf") env_.ignored(name, *protocol, "spans are sent as http/protobuf");
+    }
+    if (auto const sampler = environment::text("OTEL_TRACES_SAMPLER"); sampler && environment::lower(*sampler) != "parentbased_always_on")
+      env_.ignored("OTEL_TRACES_SAMPLER", *sampler, "set options.sampler");
+  }
+  std::shared_ptr<exporter> make_otlp() const {
+    otlp_http_options http;
+    http.headers = options_.headers;
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}) {
+      auto const given = env_.headers(name);
+      if (!given) continue;
+      http.headers.insert(http.headers.begin(), given->begin(), given->end());  // the options' come later and win
+      break;
+    }
+    http.timeout = options_.export_timeout;
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"}) {
+      if (options_.export_timeout != duration{}) break;
+      if (auto const given = env_.milliseconds(name)) {
+        http.timeout = *given;
+        return std::make_shared<otlp_http_exporter>(at(http));
+      }
+    }
+    if (http.timeout == duration{}) http.timeout = otlp_http_options{}.timeout;
+    return std::make_shared<otlp_http_exporter>(at(http));
+  }
+
+  // The same with its URL filled in.
+  otlp_http_options at(otlp_http_options http) const {
+    if (!options_.endpoint.empty()) {
+      auto const parsed = url::parse(options_.endpoint);
+      bool const bare = parsed && (parsed->target.empty() || parsed->target == "/");
+      http.url = bare ? joined(options_.endpoint) : options_.endpoint;
+      http.url_source = "options.endpoint";
+      return http;
+    }
+    struct {
+      char const* name;
+      bool is_base;
+    } const variables[] = {{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", false}, {"OTEL_EXPORTER_OTLP_ENDPOINT", true}};
+    for (auto const& [name, is_base] : variables) {
+      auto const given = environment::text(name);
+      if (!given) continue;
+      auto const parsed = url::parse(*given);
+      if (!parsed || parsed->scheme != "http") {
+        env_.ignored(name, url::without_credentials(*given), parsed ? "https is not supported; use http, or a local collector or proxy" : "not a URL like http://localhost:4318");
+        continue;
+      }
+      http.url = is_base ? joined(*given) : *given;
+      http.url_source = name;
+      return http;
+    }
+    return http;
+  }
+  static std::string joined(std::string const& base) {
+    std::size_t const query = std::min(base.find_first_of("?#"), base.size());
+    std::string const path = base.substr(0, query);
+    return path + (path.ends_with('/') ? "v1/traces" : "/v1/traces") + base.substr(query);
+  }
+
+  options& options_;
+  environment const& env_;
 };
 
 }  // namespace nanospan::inline v0::detail
@@ -3582,20 +3768,20 @@ class waterfall_picture {
       else children[spans_[at].parent_span_id.bytes()].push_back(at);
     }
     std::vector<bool> drawn(spans_.size());
-    for (std::size_t const root : roots) grow(root, "", "", children, drawn);
+    for (std::size_t const root : roots) grow(root, children, drawn);
     for (std::size_t at = 0; at < spans_.size(); ++at) {  // a circle of parents, or an id twice: nothing is left out
-      if (!drawn[at]) grow(at, "", "", children, drawn);
+      if (!drawn[at]) grow(at, children, drawn);
     }
   }
   // By a stack of its own: a trace may be a hundred thousand spans deep. The tree's lines are drawn for as many levels as a person can follow.
   template <typename Children>
-  void grow(std::size_t root, std::string const& first, std::string const& first_below, Children const& children, std::vector<bool>& drawn) {
+  void grow(std::size_t root, Children const& children, std::vector<bool>& drawn) {
     struct waiting {
       std::size_t span;
       std::string tree, below;
       std::size_t depth;
     };
-    std::vector<waiting> stack{{root, first, first_below, 0}};
+    std::vector<waiting> stack{{root, "", "", 0}};
     while (!stack.empty()) {
       waiting const now = std::move(stack.back());
       stack.pop_back();
@@ -3738,11 +3924,12 @@ export_result console_exporter::export_batch(batch const& spans, export_wait& wa
   return {export_result::outcome::failure, 0, {}, "nobody reads what is drawn"};
 }
 
-void console_exporter::shutdown(export_wait& wait) {
+std::uint64_t console_exporter::shutdown(export_wait& wait) {
   state& self = *state_;
+  std::uint64_t const waiting = self.waiting;
   std::string pictures;
   while (!self.traces.empty()) pictures += self.draw(self.traces.begin());
-  self.write(pictures, wait);
+  return self.write(pictures, wait) ? 0 : waiting;
 }
 
 std::string console_exporter::description() const { return "the console"; }
@@ -3997,6 +4184,11 @@ inline export_result judge(http_response const& response) {
   using outcome = export_result::outcome;
   export_result result;
   unsigned const status = response.result_int();
+  if (auto const type = response[http::field::content_type]; status >= 200 && status < 300 && type.starts_with("text/html")) {
+    result.what = outcome::failure;
+    result.message = "HTTP " + std::to_string(status) + " with a page of HTML: that is no OTLP collector (OTLP over HTTP usually has port 4318)";
+    return result;
+  }
   if (status >= 200 && status < 300) {
     partial_success const partial = read_partial_success(response.body());
     result.rejected_spans = partial.rejected_spans;
@@ -4063,7 +4255,10 @@ otlp_http_exporter::otlp_http_exporter(otlp_http_options with) : state_{std::mak
 }
 otlp_http_exporter::~otlp_http_exporter() = default;
 
-void otlp_http_exporter::shutdown(export_wait&) { state_->disconnect(); }
+std::uint64_t otlp_http_exporter::shutdown(export_wait&) {
+  state_->disconnect();
+  return 0;
+}
 
 std::string otlp_http_exporter::description() const {
   return "OTLP/HTTP at " + state_->options.url + " (" + state_->options.url_source + ")";
@@ -4119,6 +4314,7 @@ export_result otlp_http_exporter::state::attempt(batch const& spans) {
     if (got.error == http::error::body_limit || got.error == http::error::header_limit)
       return {outcome::failure, 0, {}, "the answer is too large"};
     std::string why = timed_out ? std::string{sent ? "no answer in time" : "the request could not be sent in time"} : got.error.message();
+    if (got.error == http::error::bad_version) why = "the answer is not HTTP/1.1: a gRPC port? OTLP over HTTP usually has port 4318";
     return {maybe_there ? outcome::unconfirmed : outcome::retry, 0, {}, std::move(why)};
   }
 }
@@ -4280,9 +4476,12 @@ class sender {
     ++pushed_;
     bytes_ += queue_.back().spans.otlp.size();
     // The one that is being sent stays where it is.
-    while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u))
-      lose(std::next(queue_.begin(), sending_ ? 1 : 0), background.dropped_queue_full);
-    if (lost_in_trouble_ != 0 && !in_trouble_) overflowed();
+    while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u)) {
+      auto const oldest = std::next(queue_.begin(), sending_ ? 1 : 0);
+      if (!in_trouble_) lost_to_overflow_ += oldest->spans.span_count;
+      lose(oldest, background.dropped_queue_full);
+    }
+    if (lost_to_overflow_ != 0) overflowed();
   }
 
   // One attempt at the oldest batch.
@@ -4304,7 +4503,9 @@ class sender {
   // The exporter writes what it holds and is let go; nothing is attempted after it.
   void shutdown(export_wait& wait) noexcept {
     try {
-      exporter_->shutdown(wait);
+      std::uint64_t const lost = exporter_->shutdown(wait);
+      background.exported.add(std::uint64_t{0} - lost);  // it had taken them
+      background.dropped_shutdown.add(lost);
     } catch (...) {
       say([] { return std::string{"the exporter threw while it was shut down"}; });
     }
@@ -4387,7 +4588,7 @@ class sender {
   void lose(std::list<queued>::iterator which, counter& reason) noexcept {
     std::uint64_t const spans = which->spans.span_count;
     (which->unconfirmed ? background.unconfirmed : reason).add(spans);
-    lost_in_trouble_ += spans;
+    if (in_trouble_) lost_in_trouble_ += spans;
     ++setbacks_;
     forget(which);
   }
@@ -4409,9 +4610,9 @@ class sender {
     });
   }
   void recovered() {
+    std::uint64_t const lost = std::exchange(lost_in_trouble_, 0);
     if (!std::exchange(in_trouble_, false) || !told_) return;
-    say([&] { return "sending again to " + exporter_->description() + "; " + std::to_string(lost_in_trouble_) + " spans were lost meanwhile"; });
-    lost_in_trouble_ = 0;
+    say([&] { return "sending again to " + exporter_->description() + "; " + std::to_string(lost) + " spans were lost meanwhile"; });
   }
   // Nothing fails, and yet the exporter is slower than the program.
   void overflowed() {
@@ -4419,9 +4620,9 @@ class sender {
     if (now < next_overflow_told_) return;
     next_overflow_told_ = now + between_complaints;
     say([&] {
-      return std::to_string(lost_in_trouble_) + " spans were dropped: " + exporter_->description() + " is slower than spans are recorded, and the queue is full (options.max_queue_bytes)";
+      return std::to_string(lost_to_overflow_) + " spans were dropped: " + exporter_->description() + " is slower than spans are recorded, and the queue is full (options.max_queue_bytes)";
     });
-    lost_in_trouble_ = 0;
+    lost_to_overflow_ = 0;
   }
   // A message is worth no exception: without memory for it there is none.
   template <typename Compose>
@@ -4442,6 +4643,7 @@ class sender {
   std::uint64_t not_before_ = 0;  // as the collector asked
   std::uint64_t setbacks_ = 0;
   std::uint64_t lost_in_trouble_ = 0;
+  std::uint64_t lost_to_overflow_ = 0;  // and not told yet
   std::uint64_t rejected_untold_ = 0;
   std::uint64_t next_trouble_told_ = 0;
   std::uint64_t next_rejection_told_ = 0;
@@ -4467,42 +4669,6 @@ class sender {
 #include <poll.h>
 
 namespace nanospan::inline v0::detail {
-
-// Wakes the background thread; a pipe, so that it can be polled beside a socket.
-class wake_up {
- public:
-  wake_up() { made_ = make_pipe(reader_, writer_); }
-  bool made() const noexcept { return made_; }
-  int readable() const noexcept { return reader_.get(); }
-  void wake() noexcept {
-    [[maybe_unused]] auto const written = ::write(writer_.get(), "", 1);  // a full pipe wakes as well
-  }
-  void clear() noexcept {
-    char bytes[64];
-    while (::read(reader_.get(), bytes, sizeof bytes) > 0) {}
-  }
-
- private:
-  descriptor reader_;
-  descriptor writer_;
-  bool made_ = false;
-};
-
-// How long to sleep between drains: from how fast the fullest ring fills, within bounds. Slow to lengthen, quick to shorten.
-class pace {
- public:
-  static constexpr std::uint64_t shortest = 200'000;
-  static constexpr std::uint64_t longest = 20'000'000;
-
-  std::uint64_t interval() const noexcept { return interval_; }
-  void saw(double fullest) noexcept {
-    double const factor = std::clamp(0.125 / std::max(fullest, 1e-6), 0.1, 1.25);
-    interval_ = std::clamp(static_cast<std::uint64_t>(static_cast<double>(interval_) * factor), shortest, longest);
-  }
-
- private:
-  std::uint64_t interval_ = shortest;
-};
 
 class pipeline : export_wait {
  public:
@@ -4546,21 +4712,22 @@ class pipeline : export_wait {
     send(sender_.pushed(), ~std::uint64_t{0});
   }
 
-  // Flushes within options.shutdown_limit and ends the thread. True the first time; another call waits until that is done. In a forked
-  // child, nothing: what the parent had recorded is the parent's to send.
-  bool stop() {
-    if (::getpid() != owner_process_ || inside()) return false;
+  // Flushes within options.shutdown_limit and ends the thread; a second call waits until that is done. From inside, and in a forked child,
+  // nothing: what the parent had recorded is the parent's to send.
+  void stop() {
+    if (::getpid() != owner_process_ || inside()) return;
     std::lock_guard const one_at_a_time{stop_};
-    if (stopped_) return false;
+    if (stopped_) return;
     stopped_ = true;
     stop_deadline_.store(later(options_.shutdown_limit), std::memory_order_relaxed);  // Relaxed: the next line publishes it.
     stopping_.store(true, std::memory_order_release);  // Release: pairs with the acquire in stopping().
     wake_.wake();
     if (thread_.joinable()) thread_.join();
     else end();
-    return true;
   }
   void say(std::string const& line) const { report_(line); }
+  // Whether an exporter or a message handler of ours is what calls. Relaxed: a thread asks about itself.
+  bool inside() const noexcept { return worker_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
 
  private:
   static std::uint64_t nanoseconds(duration d) noexcept { return d.nanoseconds() < 0 ? 0 : static_cast<std::uint64_t>(d.nanoseconds()); }
@@ -4574,8 +4741,6 @@ class pipeline : export_wait {
     ~working() { pipeline_.worker_.store({}, std::memory_order_relaxed); }
     pipeline& pipeline_;
   };
-  // Relaxed: a thread asks about itself.
-  bool inside() const noexcept { return worker_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
 
   void run() {
     working const here{*this};
@@ -4650,8 +4815,12 @@ class pipeline : export_wait {
     std::lock_guard const lock{mutex_};
     return flush_wanted_;
   }
+  static std::chrono::steady_clock::time_point until(std::uint64_t deadline) noexcept {
+    return std::chrono::steady_clock::time_point{std::chrono::nanoseconds{static_cast<std::int64_t>(std::min(deadline, std::uint64_t{1} << 62))}};
+  }
   bool flush_here(std::uint64_t deadline) {
-    std::lock_guard const alone{work_};
+    std::unique_lock const alone{work_, until(deadline)};
+    if (!alone) return false;
     working const here{*this};
     wait_limit_ = deadline;
     bool const sent = !stopping() && send_all(deadline);
@@ -4716,7 +4885,7 @@ class pipeline : export_wait {
   sender sender_;
   pace pace_;
   bool starved_ = false;
-  std::mutex work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
+  std::timed_mutex work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
   std::atomic<std::thread::id> worker_{};
   std::uint64_t wait_limit_ = ~std::uint64_t{0};
 
@@ -4790,17 +4959,35 @@ inline std::string account_of_losses(stats_snapshot const& now, stats_snapshot c
   return "of " + std::to_string(now.ended - before.ended) + " spans, " + std::to_string(now.exported - before.exported) + " arrived; lost: " + why;
 }
 
-inline void end_provider(std::shared_ptr<pipeline> const& which) {
-  if (which == nullptr) return;
-  std::uint32_t const was = recording.word.load(std::memory_order_relaxed);
-  // Relaxed, as every reader of it: a span that is being recorded now is drained or held.
-  recording.word.store(recording_over | (was & recording_monotonic), std::memory_order_relaxed);
-  door.flush.store(nullptr, std::memory_order_relaxed);
-  if (!which->stop()) return;
+// A pipeline that is still in use below us on the stack, or is the parent's, is left alone for ever.
+inline void leak(std::shared_ptr<pipeline>&& which) noexcept {
+  [[maybe_unused]] auto* const leaked = new (std::nothrow) std::shared_ptr<pipeline>{std::move(which)};
+}
+
+// Takes the provider's pipeline out of the process, ends it, and reports.
+inline void end_provider(std::shared_ptr<pipeline> which) {
   auto& provider = the_provider();
-  stats_snapshot const now = stats();
-  if (std::string const line = account_of_losses(now, provider.reported); !line.empty()) which->say(line);
-  provider.reported = now;
+  {
+    std::lock_guard const lock{provider.mutex};
+    if (which == nullptr || which != provider.current) return;  // another thread was first
+    std::uint32_t const was = recording.word.load(std::memory_order_relaxed);
+    // Relaxed, as every reader of it: a span that is being recorded now is drained or held.
+    recording.word.store(recording_over | (was & recording_monotonic), std::memory_order_relaxed);
+    door.flush.store(nullptr, std::memory_order_relaxed);
+  }
+  bool const from_inside = which->inside();  // an exporter or a message handler ends the program: nobody can wait for the thread
+  which->stop();
+  std::string line;
+  {
+    std::lock_guard const lock{provider.mutex};
+    if (which != provider.current) return;
+    provider.current.reset();
+    stats_snapshot const now = stats();
+    line = account_of_losses(now, provider.reported);
+    provider.reported = now;
+  }
+  if (!line.empty()) which->say(line);
+  if (from_inside) leak(std::move(which));
 }
 
 // std::exit does not unwind main: what the provider's destructor would have done.
@@ -4811,8 +4998,7 @@ inline void in_forked_child() {
   auto& provider = the_provider();
   ::new (&provider.mutex) std::mutex;  // another thread of the parent may have held it
   if (provider.current != nullptr) {
-    [[maybe_unused]] auto* const leaked = new (std::nothrow) std::shared_ptr<pipeline>{std::move(provider.current)};
-    provider.current.reset();
+    leak(std::exchange(provider.current, nullptr));
     provider.forked = true;
     recording.word.store(recording_over | (recording.word.load(std::memory_order_relaxed) & recording_monotonic), std::memory_order_relaxed);
     door.flush.store(nullptr, std::memory_order_relaxed);
@@ -4820,107 +5006,6 @@ inline void in_forked_child() {
   background.reset();
   provider.reported = {};
 }
-
-// The options as they will be used: checked, and completed from the environment.
-class configuration {
- public:
-  configuration(options& with, environment const& env) : options_{with}, env_{env} {}
-
-  void check() const {
-    auto const require = [](bool holds, std::string const& text) {
-      if (!holds) throw configuration_error{text};
-    };
-    auto const is = [](char const* name, std::uint64_t value, char const* must) {
-      return std::string{"options."} + name + " is " + std::to_string(value) + "; it must be " + must;
-    };
-    options const& o = options_;
-    require(o.max_batch_spans >= 1, is("max_batch_spans", o.max_batch_spans, "at least 1"));
-    require(o.max_batch_bytes >= 1024 && o.max_batch_bytes <= 16u << 20, is("max_batch_bytes", o.max_batch_bytes, "from 1 KiB to 16 MiB"));
-    require(o.max_queue_bytes >= o.max_batch_bytes, is("max_queue_bytes", o.max_queue_bytes, "at least max_batch_bytes"));
-    require(std::has_single_bit(o.ring_bytes) && o.ring_bytes >= 16384 && o.ring_bytes <= 1u << 30,
-            is("ring_bytes", o.ring_bytes, "a power of two from 16 KiB to 1 GiB"));
-    require(o.ring_memory_limit_bytes >= o.ring_bytes, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least ring_bytes"));
-    struct {
-      char const* name;
-      duration value;
-    } const durations[] = {{"export_timeout", o.export_timeout}, {"retry_limit", o.retry_limit}, {"schedule_delay", o.schedule_delay}, {"shutdown_limit", o.shutdown_limit}};
-    for (auto const& [name, value] : durations)
-      require(value >= duration{}, std::string{"options."} + name + " is " + std::to_string(value.nanoseconds()) + " ns; it must not be negative");
-  }
-
-  // False where the environment says that nothing is to be exported.
-  bool complete() {
-    if (environment::boolean("OTEL_SDK_DISABLED")) return false;
-    if (options_.sampler == nullptr) options_.sampler = std::make_shared<parent_based_sampler const>();
-    if (options_.exporter != nullptr) return true;
-    std::string const chosen = environment::lower(environment::text("OTEL_TRACES_EXPORTER").value_or("otlp"));
-    if (chosen == "none") return false;
-    if (chosen == "console") {
-      options_.exporter = std::make_shared<console_exporter>();
-      return true;
-    }
-    if (chosen != "otlp") env_.ignored("OTEL_TRACES_EXPORTER", chosen, "known are otlp, console and none");
-    options_.exporter = make_otlp();
-    return true;
-  }
-
- private:
-  std::shared_ptr<exporter> make_otlp() const {
-    otlp_http_options http;
-    http.headers = options_.headers;
-    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}) {
-      auto const given = env_.headers(name);
-      if (!given) continue;
-      http.headers.insert(http.headers.begin(), given->begin(), given->end());  // the options' come later and win
-      break;
-    }
-    http.timeout = options_.export_timeout;
-    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"}) {
-      if (options_.export_timeout != duration{}) break;
-      if (auto const given = env_.milliseconds(name)) {
-        http.timeout = *given;
-        return std::make_shared<otlp_http_exporter>(at(http));
-      }
-    }
-    if (http.timeout == duration{}) http.timeout = otlp_http_options{}.timeout;
-    return std::make_shared<otlp_http_exporter>(at(http));
-  }
-
-  // The same with its URL filled in.
-  otlp_http_options at(otlp_http_options http) const {
-    if (!options_.endpoint.empty()) {
-      auto const parsed = url::parse(options_.endpoint);
-      bool const bare = parsed && (parsed->target.empty() || parsed->target == "/");
-      http.url = bare ? joined(options_.endpoint) : options_.endpoint;
-      http.url_source = "options.endpoint";
-      return http;
-    }
-    struct {
-      char const* name;
-      bool is_base;
-    } const variables[] = {{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", false}, {"OTEL_EXPORTER_OTLP_ENDPOINT", true}};
-    for (auto const& [name, is_base] : variables) {
-      auto const given = environment::text(name);
-      if (!given) continue;
-      auto const parsed = url::parse(*given);
-      if (!parsed || parsed->scheme != "http") {
-        env_.ignored(name, url::without_credentials(*given), parsed ? "https is not supported; use http, or a local collector or proxy" : "not a URL like http://localhost:4318");
-        continue;
-      }
-      http.url = is_base ? joined(*given) : *given;
-      http.url_source = name;
-      return http;
-    }
-    return http;
-  }
-  static std::string joined(std::string base) {
-    if (!base.ends_with('/')) base += '/';
-    return base + "v1/traces";
-  }
-
-  options& options_;
-  environment const& env_;
-};
 
 pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   message_handler const report = with.on_message != nullptr ? with.on_message : default_message_handler;
@@ -4947,7 +5032,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   provider.current = made;
   provider.forked = false;
   sampler const& chosen = *provider.samplers.back();
-  recording.asked.store(&chosen, std::memory_order_relaxed);  // Relaxed: the word publishes it.
+  recording.asked.store(&chosen, std::memory_order_release);  // Release: pairs with the acquire in ask(), whichever word it has seen.
   door.flush.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr || living->flush(limit); },
                    std::memory_order_release);  // Release: pairs with the acquire in nanospan::flush().
   // What was found about the counter holds for the whole process.
@@ -4973,12 +5058,8 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
 }  // namespace detail
 
 tracer_provider::~tracer_provider() {
-  auto& provider = detail::the_provider();
-  auto const mine = detail::current_pipeline();
-  if (mine == nullptr || mine.get() != pipeline_) return;  // disabled, or inherited by a forked child
-  detail::end_provider(mine);
-  std::lock_guard const lock{provider.mutex};
-  provider.current.reset();
+  auto mine = detail::current_pipeline();
+  if (mine != nullptr && mine.get() == pipeline_) detail::end_provider(std::move(mine));  // else disabled, ended at exit, or inherited by a fork
 }
 bool tracer_provider::flush(duration limit) noexcept { return nanospan::flush(limit); }
 void tracer_provider::poll() noexcept {

@@ -50,13 +50,15 @@ class amalgamation(unittest.TestCase):
 
     def test_one_licence_one_guard_no_own_include(self):
         text = self.make()
-        self.assertTrue(text.startswith("// SPDX-License-Identifier: Apache-2.0\n#pragma once\n"))
+        self.assertTrue(text.startswith("// SPDX-License-Identifier: Apache-2.0\n"))
         self.assertEqual(text.count("SPDX"), 1)
-        self.assertEqual(text.count("#pragma once"), 1)
+        self.assertEqual(text.count("#pragma once"), 0)
+        for guard in ("NANOSPAN_HPP", "NANOSPAN_IMPLEMENTATION_HPP"):
+            self.assertEqual(text.count(f"#define {guard}\n"), 1)
         self.assertNotIn("#include <nanospan", text)
 
     def test_implementation_half_stays_behind_its_macro(self):
-        recording, implementation = self.make().split("#ifdef NANOSPAN_IMPLEMENTATION\n")
+        recording, implementation = self.make().split("#define NANOSPAN_IMPLEMENTATION_HPP\n")
         self.assertNotIn("#include <boost", recording)
         self.assertIn("#include <boost", implementation)
         self.assertTrue(implementation.endswith("#endif\n"))

@@ -158,6 +158,18 @@ TEST_CASE("what has no root when the provider ends is drawn then, and so is what
   CHECK(has(picture, "orphan"));
 }
 
+TEST_CASE("what could not be drawn when the provider ends is said to be lost") {
+  test_pipe pipe;
+  nanospan::console_exporter console{pipe.writable()};
+  no_wait wait;
+  console.export_batch(batch_of({{2, 5, 4, "orphan"}, {2, 6, 4, "another"}}), wait);
+  class stopped_wait final : public nanospan::export_wait {
+    outcome wait(int, bool, std::uint64_t) override { return outcome::stopped; }
+  } stopped;
+  CHECK(console.shutdown(stopped) == 2);
+  CHECK(console.shutdown(wait) == 0);
+}
+
 TEST_CASE("a batch without spans draws nothing and asks nobody") {
   test_pipe pipe;
   nanospan::console_exporter console{pipe.writable()};

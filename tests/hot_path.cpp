@@ -251,6 +251,13 @@ void under_an_unsampled_span(void (*inside)()) {
       {nanospan::detail::this_thread.random.next_trace_id(), nanospan::detail::this_thread.random.next_span_id(), 0}};
   inside();
 }
+void deep_under_an_unsampled_span(void (*inside)()) {
+  under_an_unsampled_span([] {});
+  nanospan::context_scope const unsampled{
+      {nanospan::detail::this_thread.random.next_trace_id(), nanospan::detail::this_thread.random.next_span_id(), 0}};
+  NANOSPAN("unsampled parent");
+  inside();
+}
 void without_a_provider(void (*inside)()) {
   record_with(0);
   inside();
@@ -290,6 +297,7 @@ std::vector<region> const recorded{
     {"spans and contexts without macros", alone, explicit_spans},
     {"unsampled child span", under_an_unsampled_span, child_span},
     {"unsampled child span, 4 attributes", under_an_unsampled_span, child_span_with_four_attributes},
+    {"unsampled child of an unsampled span", deep_under_an_unsampled_span, child_span},
     {"no provider", without_a_provider, child_span},
     {"no provider, 4 attributes", without_a_provider, child_span_with_four_attributes},
 };

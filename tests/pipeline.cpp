@@ -202,7 +202,10 @@ TEST_CASE("what is recorded while the exporter shuts down is accounted for") {
   class recording_at_the_end final : public nanospan::exporter {
    public:
     export_result export_batch(nanospan::batch const&, export_wait&) override { return {}; }
-    void shutdown(export_wait& wait) override { wait.wait(-1, false, nanospan::detail::monotonic_nanoseconds() + 20'000'000); }
+    std::uint64_t shutdown(export_wait& wait) override {
+      wait.wait(-1, false, nanospan::detail::monotonic_nanoseconds() + 20'000'000);
+      return 0;
+    }
     std::string description() const override { return "the test's exporter"; }
   };
   auto const before = stats();

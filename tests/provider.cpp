@@ -153,7 +153,10 @@ class noting_exporter final : public nanospan::exporter {
     calls += "batch of " + std::to_string(spans.span_count) + ";";
     return {};
   }
-  void shutdown(nanospan::export_wait&) override { calls += "shutdown;"; }
+  std::uint64_t shutdown(nanospan::export_wait&) override {
+    calls += "shutdown;";
+    return 0;
+  }
   std::string description() const override { return "notes"; }
 
   std::string calls;
@@ -778,6 +781,68 @@ TEST_CASE("exit() in a thread, while main is in its provider's scope, flushes to
   program.tell(collector.port());
   CHECK(program.end().status == 5);
   CHECK(collector.spans().size() == 9);
+}
+
+TEST_CASE("exit() in a message handler or an exporter ends the program, also where the provider is static") {
+  clean_environment environment;
+  SECTION("a message handler") {
+    child program{[](std::uint16_t) {
+      begin_anew();
+      // Nobody listens at the reserved port 1.
+      static tracer_provider tracing{{.endpoint = "http://127.0.0.1:1", .on_message = [](std::string_view) noexcept { std::exit(3); }}};
+      record(1);
+      tracing.flush(20s);
+      ::pause();
+    }};
+    program.tell(0);
+    CHECK(program.end().status == 3);
+  }
+  SECTION("an exporter") {
+    child program{[](std::uint16_t) {
+      begin_anew();
+      class fatal final : public nanospan::exporter {
+        nanospan::export_result export_batch(nanospan::batch const&, nanospan::export_wait&) override { std::exit(3); }
+        std::string description() const override { return "fatal"; }
+      };
+      static tracer_provider tracing{{.exporter = std::make_shared<fatal>()}};
+      record(2);
+      tracing.flush(20s);
+      ::pause();
+    }};
+    program.tell(0);
+    auto const ended = program.end();
+    CHECK(ended.status == 3);
+    CHECK(ended.errors == "");  // not yet lost: they are held
+  }
+}
+
+TEST_CASE("a flush keeps to its limit while another thread polls a collector that hangs") {
+  clean_environment environment;
+  std::atomic<bool> over{false};
+  std::atomic<bool> waiting{false};
+  class slow final : public nanospan::exporter {
+   public:
+    slow(std::atomic<bool>& waiting, std::atomic<bool>& over) : waiting_{waiting}, over_{over} {}
+    nanospan::export_result export_batch(nanospan::batch const&, nanospan::export_wait& wait) override {
+      waiting_ = true;
+      while (!over_) wait.wait(-1, false, detail::monotonic_nanoseconds() + 1'000'000);
+      return {};
+    }
+    std::string description() const override { return "slow"; }
+
+   private:
+    std::atomic<bool>& waiting_;
+    std::atomic<bool>& over_;
+  };
+  tracer_provider tracing{{.exporter = std::make_shared<slow>(waiting, over), .max_batch_spans = 1, .background_thread = false}};
+  record(1);
+  std::thread polling{[&] { tracing.poll(); }};
+  while (!waiting) std::this_thread::yield();
+  CHECK_FALSE(tracing.flush(1ms));  // returns, while the other one still waits
+  CHECK_FALSE(over);
+  over = true;
+  polling.join();
+  CHECK(tracing.flush(20s));
 }
 
 TEST_CASE("without a handler of its own a program is told on stderr, a line each, beginning with the library's name") {

@@ -22,7 +22,7 @@ namespace {
 #endif
 #endif
 #ifdef NANOSPAN_TEST_UNDER_TSAN
-constexpr std::uint32_t race_records = 1'000'000;
+constexpr std::uint32_t race_records = 2'000'000;
 #else
 constexpr std::uint32_t race_records = 10'000'000;
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A collector in a process of its own, for tests under load: takes OTLP over HTTP on a loopback port, reads it with libprotobuf, and
-// counts spans and distinct span ids. Prints "port N" when it listens; when its standard input ends it prints
-// "requests R spans S distinct D bytes B" and exits.
+// A collector in a process of its own, for tests and benchmarks under load: takes OTLP over HTTP on a loopback port, reads it with
+// libprotobuf, and counts spans and distinct span ids. With the argument "light" it only counts spans, which takes a tenth of the time.
+// Prints "port N" when it listens; when its standard input ends it prints "requests R spans S distinct D bytes B" and exits.
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -11,6 +11,8 @@
 #include <opentelemetry/proto/collector/trace/v1/trace_service.pb.h>
 
 #include <google/protobuf/arena.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -33,9 +35,46 @@ std::mutex mutex;
 std::vector<std::uint64_t> ids;
 std::uint64_t requests = 0;
 std::uint64_t bytes = 0;
+std::uint64_t counted = 0;
+bool light = false;
+
+using google::protobuf::io::CodedInputStream;
+
+// Calls `visit()` for each field `wanted` of a message of length-delimited fields and passes over the others.
+template <typename Visit>
+bool for_each_field(CodedInputStream& in, int wanted, Visit const& visit) {
+  while (std::uint32_t const tag = in.ReadTag()) {
+    if (google::protobuf::internal::WireFormatLite::GetTagFieldNumber(tag) != wanted) {
+      if (!google::protobuf::internal::WireFormatLite::SkipField(&in, tag)) return false;
+      continue;
+    }
+    std::uint32_t length = 0;
+    if (!in.ReadVarint32(&length)) return false;
+    auto const limit = in.PushLimit(static_cast<int>(length));
+    if (!visit()) return false;
+    in.PopLimit(limit);
+  }
+  return true;
+}
+
+bool count(std::string const& body) {
+  CodedInputStream in{reinterpret_cast<std::uint8_t const*>(body.data()), static_cast<int>(body.size())};
+  std::lock_guard const lock{mutex};
+  ++requests;
+  bytes += body.size();
+  return for_each_field(in, 1, [&] {     // ExportTraceServiceRequest.resource_spans
+    return for_each_field(in, 2, [&] {   // ResourceSpans.scope_spans
+      return for_each_field(in, 2, [&] { // ScopeSpans.spans
+        ++counted;
+        return in.Skip(in.BytesUntilLimit());
+      });
+    });
+  });
+}
 
 // False for what is no request of spans.
 bool take(std::string const& body) {
+  if (light) return count(body);
   google::protobuf::Arena arena;
   auto* const message = google::protobuf::Arena::CreateMessage<ExportTraceServiceRequest>(&arena);
   if (!message->ParseFromString(body)) return false;
@@ -74,7 +113,8 @@ void serve(tcp::socket& socket) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  light = argc > 1 && std::strcmp(argv[1], "light") == 0;
   boost::asio::io_context context;
   tcp::acceptor acceptor{context, {boost::asio::ip::address_v4::loopback(), 0}};
   std::thread{[&] {
@@ -91,7 +131,7 @@ int main() {
   char ignored[64];
   while (::read(STDIN_FILENO, ignored, sizeof ignored) > 0) {}
   std::lock_guard const lock{mutex};
-  std::size_t const spans = ids.size();
+  std::size_t const spans = light ? counted : ids.size();
   std::sort(ids.begin(), ids.end());
   auto const distinct = std::unique(ids.begin(), ids.end()) - ids.begin();
   std::printf("requests %llu spans %zu distinct %td bytes %llu\n", static_cast<unsigned long long>(requests), spans, distinct,

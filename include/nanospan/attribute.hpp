@@ -77,6 +77,7 @@ class attribute {
     if constexpr (std::same_as<Value, bool>) {
       set(entry_type::boolean, value ? 1u : 0u);
     } else if constexpr (std::integral<Value>) {
+      static_assert(sizeof(Value) <= sizeof(std::uint64_t), "an attribute's integer has at most 64 bits");
       set(std::signed_integral<Value> ? entry_type::signed_integer : entry_type::unsigned_integer, static_cast<std::uint64_t>(value));
     } else if constexpr (std::floating_point<Value>) {
       set(entry_type::floating, std::bit_cast<std::uint64_t>(static_cast<double>(value)));

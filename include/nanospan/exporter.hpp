@@ -2,7 +2,7 @@
 #pragma once
 
 // Where batches go: the interface of exporters, the batch that they get, and the exporters that exist. Declarations, free of Boost; the
-// bodies are in exporters/. An exporter is called by one thread at a time, the background one.
+// bodies are in exporters/. An exporter is called by one thread at a time: the background one, or who calls poll().
 
 #include <nanospan/options.hpp>
 
@@ -97,8 +97,9 @@ class exporter {
   virtual ~exporter() = default;
   /// One attempt. Waits only through `wait`.
   virtual export_result export_batch(batch const& spans, export_wait& wait) = 0;
-  /// The provider ends: writes what the exporter still holds, lets go of its connection. Waits only through `wait`.
-  virtual void shutdown(export_wait& /*wait*/) {}
+  /// The provider ends: writes what the exporter still holds, lets go of its connection. Waits only through `wait`. Returns how many spans
+  /// that it had taken are lost all the same.
+  virtual std::uint64_t shutdown(export_wait& /*wait*/) { return 0; }
   /// For messages: "OTLP/HTTP at http://localhost:4318/v1/traces (the default)".
   virtual std::string description() const = 0;
 };
@@ -129,7 +130,7 @@ class console_exporter final : public exporter {
   explicit console_exporter(int descriptor = 1);
 
   export_result export_batch(batch const& spans, export_wait& wait) override;
-  void shutdown(export_wait& wait) override;
+  std::uint64_t shutdown(export_wait& wait) override;
   std::string description() const override;
 
  private:
@@ -153,7 +154,7 @@ class otlp_http_exporter final : public exporter {
   ~otlp_http_exporter() override;
 
   export_result export_batch(batch const& spans, export_wait& wait) override;
-  void shutdown(export_wait& wait) override;
+  std::uint64_t shutdown(export_wait& wait) override;
   std::string description() const override;
 
  private:

@@ -6,6 +6,59 @@
 
 #include <nanospan/span.hpp>
 
+namespace nanospan::inline v0::detail {
+
+// What NANOSPAN_SET and its like say to the innermost open span. It is looked for when their arguments are values already: making these
+// may open, close and annotate spans, or suspend the coroutine.
+class innermost_span : public attribute_setters<innermost_span> {
+ public:
+  // Asked first, so that the arguments are evaluated only where somebody listens.
+  static bool recording() noexcept {
+    scoped_span const* const open = scoped_span::innermost();
+    return open != nullptr && open->recording();
+  }
+  template <typename Text>
+  void error(Text const& description) const noexcept {
+    if (scoped_span* const open = scoped_span::innermost()) open->error(description);
+  }
+  void error() const noexcept { error(std::string_view{}); }
+
+ private:
+  friend class attribute_setters<innermost_span>;
+  template <typename... Attribute>
+  void add_all(Attribute const&... each) const noexcept {
+    if (scoped_span* const open = scoped_span::innermost()) open->set(each...);
+  }
+};
+
+// An event of that span: it happens with its first attributes, or at record() where it has none.
+class innermost_event : public attribute_setters<innermost_event> {
+ public:
+  explicit constexpr innermost_event(literal name) noexcept : name_{name.data(), name.size()} {}
+  explicit constexpr innermost_event(copied name) noexcept : name_{name.text}, is_copied_{true} {}
+  NANOSPAN_DETAIL_OUT_OF_LINE void record() noexcept { happen(); }
+
+ private:
+  friend class attribute_setters<innermost_event>;
+  template <typename... Attribute>
+  void add_all(Attribute const&... each) noexcept {
+    happen();
+    attributes_.set(each...);
+  }
+  void happen() noexcept {
+    if (std::exchange(happened_, true)) return;
+    scoped_span* const open = scoped_span::innermost();
+    if (open != nullptr) attributes_ = open->event_named(name_, is_copied_);
+  }
+
+  std::string_view name_;
+  bool is_copied_ = false;
+  bool happened_ = false;
+  event_attributes attributes_;
+};
+
+}  // namespace nanospan::inline v0::detail
+
 #define NANOSPAN_DETAIL_JOIN_2(a, b) a##b
 #define NANOSPAN_DETAIL_JOIN(a, b) NANOSPAN_DETAIL_JOIN_2(a, b)
 // __LINE__, not __COUNTER__: an inline function must read the same in every file.
@@ -28,6 +81,7 @@
 #if NANOSPAN_ENABLED
 
 /// A span named by a literal for the rest of the scope, with attributes: NANOSPAN("charge card", {"order.id", id}, {"amount", 12.5});
+/// One on a line of source.
 #define NANOSPAN(name, ...) NANOSPAN_DETAIL_SPAN(name, ::nanospan::span_kind::internal __VA_OPT__(, ) __VA_ARGS__)
 /// The same, of another kind. The kind is part of the name, so that it costs nothing and a sampler knows it.
 #define NANOSPAN_SERVER(name, ...) NANOSPAN_DETAIL_SPAN(name, ::nanospan::span_kind::server __VA_OPT__(, ) __VA_ARGS__)

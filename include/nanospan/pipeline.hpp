@@ -4,8 +4,8 @@
 // Collector and sender, and the thread that runs them. Draining goes on inside every wait, so that the network never stops it.
 
 #include <nanospan/collector.hpp>
-#include <nanospan/detail/descriptor.hpp>
 #include <nanospan/detail/guest_thread.hpp>
+#include <nanospan/detail/wake_up.hpp>
 #include <nanospan/resource.hpp>
 #include <nanospan/sender.hpp>
 
@@ -19,42 +19,6 @@
 #include <unistd.h>
 
 namespace nanospan::inline v0::detail {
-
-// Wakes the background thread; a pipe, so that it can be polled beside a socket.
-class wake_up {
- public:
-  wake_up() { made_ = make_pipe(reader_, writer_); }
-  bool made() const noexcept { return made_; }
-  int readable() const noexcept { return reader_.get(); }
-  void wake() noexcept {
-    [[maybe_unused]] auto const written = ::write(writer_.get(), "", 1);  // a full pipe wakes as well
-  }
-  void clear() noexcept {
-    char bytes[64];
-    while (::read(reader_.get(), bytes, sizeof bytes) > 0) {}
-  }
-
- private:
-  descriptor reader_;
-  descriptor writer_;
-  bool made_ = false;
-};
-
-// How long to sleep between drains: from how fast the fullest ring fills, within bounds. Slow to lengthen, quick to shorten.
-class pace {
- public:
-  static constexpr std::uint64_t shortest = 200'000;
-  static constexpr std::uint64_t longest = 20'000'000;
-
-  std::uint64_t interval() const noexcept { return interval_; }
-  void saw(double fullest) noexcept {
-    double const factor = std::clamp(0.125 / std::max(fullest, 1e-6), 0.1, 1.25);
-    interval_ = std::clamp(static_cast<std::uint64_t>(static_cast<double>(interval_) * factor), shortest, longest);
-  }
-
- private:
-  std::uint64_t interval_ = shortest;
-};
 
 class pipeline : export_wait {
  public:
@@ -98,21 +62,22 @@ class pipeline : export_wait {
     send(sender_.pushed(), ~std::uint64_t{0});
   }
 
-  // Flushes within options.shutdown_limit and ends the thread. True the first time; another call waits until that is done. In a forked
-  // child, nothing: what the parent had recorded is the parent's to send.
-  bool stop() {
-    if (::getpid() != owner_process_ || inside()) return false;
+  // Flushes within options.shutdown_limit and ends the thread; a second call waits until that is done. From inside, and in a forked child,
+  // nothing: what the parent had recorded is the parent's to send.
+  void stop() {
+    if (::getpid() != owner_process_ || inside()) return;
     std::lock_guard const one_at_a_time{stop_};
-    if (stopped_) return false;
+    if (stopped_) return;
     stopped_ = true;
     stop_deadline_.store(later(options_.shutdown_limit), std::memory_order_relaxed);  // Relaxed: the next line publishes it.
     stopping_.store(true, std::memory_order_release);  // Release: pairs with the acquire in stopping().
     wake_.wake();
     if (thread_.joinable()) thread_.join();
     else end();
-    return true;
   }
   void say(std::string const& line) const { report_(line); }
+  // Whether an exporter or a message handler of ours is what calls. Relaxed: a thread asks about itself.
+  bool inside() const noexcept { return worker_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
 
  private:
   static std::uint64_t nanoseconds(duration d) noexcept { return d.nanoseconds() < 0 ? 0 : static_cast<std::uint64_t>(d.nanoseconds()); }
@@ -126,8 +91,6 @@ class pipeline : export_wait {
     ~working() { pipeline_.worker_.store({}, std::memory_order_relaxed); }
     pipeline& pipeline_;
   };
-  // Relaxed: a thread asks about itself.
-  bool inside() const noexcept { return worker_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
 
   void run() {
     working const here{*this};
@@ -202,8 +165,12 @@ class pipeline : export_wait {
     std::lock_guard const lock{mutex_};
     return flush_wanted_;
   }
+  static std::chrono::steady_clock::time_point until(std::uint64_t deadline) noexcept {
+    return std::chrono::steady_clock::time_point{std::chrono::nanoseconds{static_cast<std::int64_t>(std::min(deadline, std::uint64_t{1} << 62))}};
+  }
   bool flush_here(std::uint64_t deadline) {
-    std::lock_guard const alone{work_};
+    std::unique_lock const alone{work_, until(deadline)};
+    if (!alone) return false;
     working const here{*this};
     wait_limit_ = deadline;
     bool const sent = !stopping() && send_all(deadline);
@@ -268,7 +235,7 @@ class pipeline : export_wait {
   sender sender_;
   pace pace_;
   bool starved_ = false;
-  std::mutex work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
+  std::timed_mutex work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
   std::atomic<std::thread::id> worker_{};
   std::uint64_t wait_limit_ = ~std::uint64_t{0};
 

@@ -4,11 +4,10 @@
 // The one place that wires it all up, and tracer_provider's bodies: options and environment in, a pipeline out, the process told that
 // recording is on; and the reverse. Any thread; one provider at a time.
 
-#include <nanospan/exporters/otlp_http.hpp>
+#include <nanospan/configuration.hpp>
 #include <nanospan/pipeline.hpp>
 #include <nanospan/tracer_provider.hpp>
 
-#include <bit>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
@@ -60,17 +59,35 @@ inline std::string account_of_losses(stats_snapshot const& now, stats_snapshot c
   return "of " + std::to_string(now.ended - before.ended) + " spans, " + std::to_string(now.exported - before.exported) + " arrived; lost: " + why;
 }
 
-inline void end_provider(std::shared_ptr<pipeline> const& which) {
-  if (which == nullptr) return;
-  std::uint32_t const was = recording.word.load(std::memory_order_relaxed);
-  // Relaxed, as every reader of it: a span that is being recorded now is drained or held.
-  recording.word.store(recording_over | (was & recording_monotonic), std::memory_order_relaxed);
-  door.flush.store(nullptr, std::memory_order_relaxed);
-  if (!which->stop()) return;
+// A pipeline that is still in use below us on the stack, or is the parent's, is left alone for ever.
+inline void leak(std::shared_ptr<pipeline>&& which) noexcept {
+  [[maybe_unused]] auto* const leaked = new (std::nothrow) std::shared_ptr<pipeline>{std::move(which)};
+}
+
+// Takes the provider's pipeline out of the process, ends it, and reports.
+inline void end_provider(std::shared_ptr<pipeline> which) {
   auto& provider = the_provider();
-  stats_snapshot const now = stats();
-  if (std::string const line = account_of_losses(now, provider.reported); !line.empty()) which->say(line);
-  provider.reported = now;
+  {
+    std::lock_guard const lock{provider.mutex};
+    if (which == nullptr || which != provider.current) return;  // another thread was first
+    std::uint32_t const was = recording.word.load(std::memory_order_relaxed);
+    // Relaxed, as every reader of it: a span that is being recorded now is drained or held.
+    recording.word.store(recording_over | (was & recording_monotonic), std::memory_order_relaxed);
+    door.flush.store(nullptr, std::memory_order_relaxed);
+  }
+  bool const from_inside = which->inside();  // an exporter or a message handler ends the program: nobody can wait for the thread
+  which->stop();
+  std::string line;
+  {
+    std::lock_guard const lock{provider.mutex};
+    if (which != provider.current) return;
+    provider.current.reset();
+    stats_snapshot const now = stats();
+    line = account_of_losses(now, provider.reported);
+    provider.reported = now;
+  }
+  if (!line.empty()) which->say(line);
+  if (from_inside) leak(std::move(which));
 }
 
 // std::exit does not unwind main: what the provider's destructor would have done.
@@ -81,8 +98,7 @@ inline void in_forked_child() {
   auto& provider = the_provider();
   ::new (&provider.mutex) std::mutex;  // another thread of the parent may have held it
   if (provider.current != nullptr) {
-    [[maybe_unused]] auto* const leaked = new (std::nothrow) std::shared_ptr<pipeline>{std::move(provider.current)};
-    provider.current.reset();
+    leak(std::exchange(provider.current, nullptr));
     provider.forked = true;
     recording.word.store(recording_over | (recording.word.load(std::memory_order_relaxed) & recording_monotonic), std::memory_order_relaxed);
     door.flush.store(nullptr, std::memory_order_relaxed);
@@ -90,107 +106,6 @@ inline void in_forked_child() {
   background.reset();
   provider.reported = {};
 }
-
-// The options as they will be used: checked, and completed from the environment.
-class configuration {
- public:
-  configuration(options& with, environment const& env) : options_{with}, env_{env} {}
-
-  void check() const {
-    auto const require = [](bool holds, std::string const& text) {
-      if (!holds) throw configuration_error{text};
-    };
-    auto const is = [](char const* name, std::uint64_t value, char const* must) {
-      return std::string{"options."} + name + " is " + std::to_string(value) + "; it must be " + must;
-    };
-    options const& o = options_;
-    require(o.max_batch_spans >= 1, is("max_batch_spans", o.max_batch_spans, "at least 1"));
-    require(o.max_batch_bytes >= 1024 && o.max_batch_bytes <= 16u << 20, is("max_batch_bytes", o.max_batch_bytes, "from 1 KiB to 16 MiB"));
-    require(o.max_queue_bytes >= o.max_batch_bytes, is("max_queue_bytes", o.max_queue_bytes, "at least max_batch_bytes"));
-    require(std::has_single_bit(o.ring_bytes) && o.ring_bytes >= 16384 && o.ring_bytes <= 1u << 30,
-            is("ring_bytes", o.ring_bytes, "a power of two from 16 KiB to 1 GiB"));
-    require(o.ring_memory_limit_bytes >= o.ring_bytes, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least ring_bytes"));
-    struct {
-      char const* name;
-      duration value;
-    } const durations[] = {{"export_timeout", o.export_timeout}, {"retry_limit", o.retry_limit}, {"schedule_delay", o.schedule_delay}, {"shutdown_limit", o.shutdown_limit}};
-    for (auto const& [name, value] : durations)
-      require(value >= duration{}, std::string{"options."} + name + " is " + std::to_string(value.nanoseconds()) + " ns; it must not be negative");
-  }
-
-  // False where the environment says that nothing is to be exported.
-  bool complete() {
-    if (environment::boolean("OTEL_SDK_DISABLED")) return false;
-    if (options_.sampler == nullptr) options_.sampler = std::make_shared<parent_based_sampler const>();
-    if (options_.exporter != nullptr) return true;
-    std::string const chosen = environment::lower(environment::text("OTEL_TRACES_EXPORTER").value_or("otlp"));
-    if (chosen == "none") return false;
-    if (chosen == "console") {
-      options_.exporter = std::make_shared<console_exporter>();
-      return true;
-    }
-    if (chosen != "otlp") env_.ignored("OTEL_TRACES_EXPORTER", chosen, "known are otlp, console and none");
-    options_.exporter = make_otlp();
-    return true;
-  }
-
- private:
-  std::shared_ptr<exporter> make_otlp() const {
-    otlp_http_options http;
-    http.headers = options_.headers;
-    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}) {
-      auto const given = env_.headers(name);
-      if (!given) continue;
-      http.headers.insert(http.headers.begin(), given->begin(), given->end());  // the options' come later and win
-      break;
-    }
-    http.timeout = options_.export_timeout;
-    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"}) {
-      if (options_.export_timeout != duration{}) break;
-      if (auto const given = env_.milliseconds(name)) {
-        http.timeout = *given;
-        return std::make_shared<otlp_http_exporter>(at(http));
-      }
-    }
-    if (http.timeout == duration{}) http.timeout = otlp_http_options{}.timeout;
-    return std::make_shared<otlp_http_exporter>(at(http));
-  }
-
-  // The same with its URL filled in.
-  otlp_http_options at(otlp_http_options http) const {
-    if (!options_.endpoint.empty()) {
-      auto const parsed = url::parse(options_.endpoint);
-      bool const bare = parsed && (parsed->target.empty() || parsed->target == "/");
-      http.url = bare ? joined(options_.endpoint) : options_.endpoint;
-      http.url_source = "options.endpoint";
-      return http;
-    }
-    struct {
-      char const* name;
-      bool is_base;
-    } const variables[] = {{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", false}, {"OTEL_EXPORTER_OTLP_ENDPOINT", true}};
-    for (auto const& [name, is_base] : variables) {
-      auto const given = environment::text(name);
-      if (!given) continue;
-      auto const parsed = url::parse(*given);
-      if (!parsed || parsed->scheme != "http") {
-        env_.ignored(name, url::without_credentials(*given), parsed ? "https is not supported; use http, or a local collector or proxy" : "not a URL like http://localhost:4318");
-        continue;
-      }
-      http.url = is_base ? joined(*given) : *given;
-      http.url_source = name;
-      return http;
-    }
-    return http;
-  }
-  static std::string joined(std::string base) {
-    if (!base.ends_with('/')) base += '/';
-    return base + "v1/traces";
-  }
-
-  options& options_;
-  environment const& env_;
-};
 
 pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   message_handler const report = with.on_message != nullptr ? with.on_message : default_message_handler;
@@ -217,7 +132,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   provider.current = made;
   provider.forked = false;
   sampler const& chosen = *provider.samplers.back();
-  recording.asked.store(&chosen, std::memory_order_relaxed);  // Relaxed: the word publishes it.
+  recording.asked.store(&chosen, std::memory_order_release);  // Release: pairs with the acquire in ask(), whichever word it has seen.
   door.flush.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr || living->flush(limit); },
                    std::memory_order_release);  // Release: pairs with the acquire in nanospan::flush().
   // What was found about the counter holds for the whole process.
@@ -243,12 +158,8 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
 }  // namespace detail
 
 tracer_provider::~tracer_provider() {
-  auto& provider = detail::the_provider();
-  auto const mine = detail::current_pipeline();
-  if (mine == nullptr || mine.get() != pipeline_) return;  // disabled, or inherited by a forked child
-  detail::end_provider(mine);
-  std::lock_guard const lock{provider.mutex};
-  provider.current.reset();
+  auto mine = detail::current_pipeline();
+  if (mine != nullptr && mine.get() == pipeline_) detail::end_provider(std::move(mine));  // else disabled, ended at exit, or inherited by a fork
 }
 bool tracer_provider::flush(duration limit) noexcept { return nanospan::flush(limit); }
 void tracer_provider::poll() noexcept {

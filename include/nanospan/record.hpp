@@ -35,7 +35,7 @@ enum record_flag : std::uint8_t {
   parent_is_remote = 2,  // OTLP span flags, bit 9
 };
 
-// The first word of a record, always written whole.
+// The first word of a record, always written whole: it is soon read as one, and narrower stores are not forwarded to that.
 struct record_meta {
   std::uint32_t size;  // bytes in the ring, the header included; a multiple of 8
   span_kind kind;

@@ -75,7 +75,8 @@ NANOSPAN_DETAIL_OUT_OF_LINE inline span_context current() noexcept {
 }
 
 /// Makes a context the thread's current one for a scope: what starts inside is its child. The way a context crosses threads,
-/// tasks and services: copy it by value, open a context_scope where the work goes on. One thread, strictly nested.
+/// tasks and services: copy it by value, open a context_scope where the work goes on. One thread, strictly nested. NANOSPAN_SET and its
+/// like do not reach through it to the span that the context came from: that one may be gone, or another thread's.
 class context_scope : detail::scope {
  public:
   NANOSPAN_DETAIL_OUT_OF_LINE explicit context_scope(span_context context) noexcept : context_{std::move(context)} {

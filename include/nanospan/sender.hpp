@@ -44,9 +44,12 @@ class sender {
     ++pushed_;
     bytes_ += queue_.back().spans.otlp.size();
     // The one that is being sent stays where it is.
-    while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u))
-      lose(std::next(queue_.begin(), sending_ ? 1 : 0), background.dropped_queue_full);
-    if (lost_in_trouble_ != 0 && !in_trouble_) overflowed();
+    while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u)) {
+      auto const oldest = std::next(queue_.begin(), sending_ ? 1 : 0);
+      if (!in_trouble_) lost_to_overflow_ += oldest->spans.span_count;
+      lose(oldest, background.dropped_queue_full);
+    }
+    if (lost_to_overflow_ != 0) overflowed();
   }
 
   // One attempt at the oldest batch.
@@ -68,7 +71,9 @@ class sender {
   // The exporter writes what it holds and is let go; nothing is attempted after it.
   void shutdown(export_wait& wait) noexcept {
     try {
-      exporter_->shutdown(wait);
+      std::uint64_t const lost = exporter_->shutdown(wait);
+      background.exported.add(std::uint64_t{0} - lost);  // it had taken them
+      background.dropped_shutdown.add(lost);
     } catch (...) {
       say([] { return std::string{"the exporter threw while it was shut down"}; });
     }
@@ -151,7 +156,7 @@ class sender {
   void lose(std::list<queued>::iterator which, counter& reason) noexcept {
     std::uint64_t const spans = which->spans.span_count;
     (which->unconfirmed ? background.unconfirmed : reason).add(spans);
-    lost_in_trouble_ += spans;
+    if (in_trouble_) lost_in_trouble_ += spans;
     ++setbacks_;
     forget(which);
   }
@@ -173,9 +178,9 @@ class sender {
     });
   }
   void recovered() {
+    std::uint64_t const lost = std::exchange(lost_in_trouble_, 0);
     if (!std::exchange(in_trouble_, false) || !told_) return;
-    say([&] { return "sending again to " + exporter_->description() + "; " + std::to_string(lost_in_trouble_) + " spans were lost meanwhile"; });
-    lost_in_trouble_ = 0;
+    say([&] { return "sending again to " + exporter_->description() + "; " + std::to_string(lost) + " spans were lost meanwhile"; });
   }
   // Nothing fails, and yet the exporter is slower than the program.
   void overflowed() {
@@ -183,9 +188,9 @@ class sender {
     if (now < next_overflow_told_) return;
     next_overflow_told_ = now + between_complaints;
     say([&] {
-      return std::to_string(lost_in_trouble_) + " spans were dropped: " + exporter_->description() + " is slower than spans are recorded, and the queue is full (options.max_queue_bytes)";
+      return std::to_string(lost_to_overflow_) + " spans were dropped: " + exporter_->description() + " is slower than spans are recorded, and the queue is full (options.max_queue_bytes)";
     });
-    lost_in_trouble_ = 0;
+    lost_to_overflow_ = 0;
   }
   // A message is worth no exception: without memory for it there is none.
   template <typename Compose>
@@ -206,6 +211,7 @@ class sender {
   std::uint64_t not_before_ = 0;  // as the collector asked
   std::uint64_t setbacks_ = 0;
   std::uint64_t lost_in_trouble_ = 0;
+  std::uint64_t lost_to_overflow_ = 0;  // and not told yet
   std::uint64_t rejected_untold_ = 0;
   std::uint64_t next_trouble_told_ = 0;
   std::uint64_t next_rejection_told_ = 0;

@@ -151,20 +151,20 @@ class waterfall_picture {
       else children[spans_[at].parent_span_id.bytes()].push_back(at);
     }
     std::vector<bool> drawn(spans_.size());
-    for (std::size_t const root : roots) grow(root, "", "", children, drawn);
+    for (std::size_t const root : roots) grow(root, children, drawn);
     for (std::size_t at = 0; at < spans_.size(); ++at) {  // a circle of parents, or an id twice: nothing is left out
-      if (!drawn[at]) grow(at, "", "", children, drawn);
+      if (!drawn[at]) grow(at, children, drawn);
     }
   }
   // By a stack of its own: a trace may be a hundred thousand spans deep. The tree's lines are drawn for as many levels as a person can follow.
   template <typename Children>
-  void grow(std::size_t root, std::string const& first, std::string const& first_below, Children const& children, std::vector<bool>& drawn) {
+  void grow(std::size_t root, Children const& children, std::vector<bool>& drawn) {
     struct waiting {
       std::size_t span;
       std::string tree, below;
       std::size_t depth;
     };
-    std::vector<waiting> stack{{root, first, first_below, 0}};
+    std::vector<waiting> stack{{root, "", "", 0}};
     while (!stack.empty()) {
       waiting const now = std::move(stack.back());
       stack.pop_back();

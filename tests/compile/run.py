@@ -145,7 +145,7 @@ class header_checks(matrix):
     def all(self):
         listing = (INCLUDE / "nanospan.hpp").read_text(encoding="utf-8")
         headers = re.findall(r"^#include <(nanospan/.*)>", listing, re.MULTILINE)
-        recording = re.findall(r"^#include <(nanospan/.*)>", listing.split("#ifdef NANOSPAN_IMPLEMENTATION")[0], re.MULTILINE)
+        recording = re.findall(r"^#include <(nanospan/.*)>", listing.split("#define NANOSPAN_IMPLEMENTATION_HPP")[0], re.MULTILINE)
         for name in recording:
             self.case(f"{name} includes nothing heavy", self.heavy(name))
         for name in headers:
@@ -178,7 +178,8 @@ class header_checks(matrix):
             self.case(name, "single_include/nanospan.hpp is missing")
             return
         shutil.copy(SINGLE, self.directory)
-        source = "#define NANOSPAN_IMPLEMENTATION\n" + (HERE / "provider.cpp").read_text(encoding="utf-8").replace("<nanospan.hpp>", '"nanospan.hpp"')
+        # Included before, as through another header of the program.
+        source = '#include "nanospan.hpp"\n#define NANOSPAN_IMPLEMENTATION\n' + (HERE / "provider.cpp").read_text(encoding="utf-8").replace("<nanospan.hpp>", '"nanospan.hpp"')
         (self.directory / "main.cpp").write_text(source, encoding="utf-8")
         done = self.run("g++", "-std=c++20", "main.cpp", "-pthread")
         if done.returncode == 0:

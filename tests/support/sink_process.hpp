@@ -23,7 +23,7 @@ class sink_process {
   };
 
   // Before the program has threads of its own.
-  explicit sink_process(char const* program) {
+  explicit sink_process(char const* program, char const* argument = nullptr) {
     int to_sink[2];
     int from_sink[2];
     if (::pipe2(to_sink, O_CLOEXEC) != 0 || ::pipe2(from_sink, O_CLOEXEC) != 0) throw std::runtime_error{"no pipe"};
@@ -31,7 +31,7 @@ class sink_process {
     if (process_ == 0) {
       ::dup2(to_sink[0], STDIN_FILENO);
       ::dup2(from_sink[1], STDOUT_FILENO);
-      ::execl(program, program, nullptr);
+      ::execl(program, program, argument, nullptr);
       ::_exit(127);
     }
     ::close(to_sink[0]);

@@ -84,11 +84,12 @@ export_result console_exporter::export_batch(batch const& spans, export_wait& wa
   return {export_result::outcome::failure, 0, {}, "nobody reads what is drawn"};
 }
 
-void console_exporter::shutdown(export_wait& wait) {
+std::uint64_t console_exporter::shutdown(export_wait& wait) {
   state& self = *state_;
+  std::uint64_t const waiting = self.waiting;
   std::string pictures;
   while (!self.traces.empty()) pictures += self.draw(self.traces.begin());
-  self.write(pictures, wait);
+  return self.write(pictures, wait) ? 0 : waiting;
 }
 
 std::string console_exporter::description() const { return "the console"; }

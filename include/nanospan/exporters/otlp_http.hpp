@@ -66,6 +66,11 @@ inline export_result judge(http_response const& response) {
   using outcome = export_result::outcome;
   export_result result;
   unsigned const status = response.result_int();
+  if (auto const type = response[http::field::content_type]; status >= 200 && status < 300 && type.starts_with("text/html")) {
+    result.what = outcome::failure;
+    result.message = "HTTP " + std::to_string(status) + " with a page of HTML: that is no OTLP collector (OTLP over HTTP usually has port 4318)";
+    return result;
+  }
   if (status >= 200 && status < 300) {
     partial_success const partial = read_partial_success(response.body());
     result.rejected_spans = partial.rejected_spans;
@@ -132,7 +137,10 @@ otlp_http_exporter::otlp_http_exporter(otlp_http_options with) : state_{std::mak
 }
 otlp_http_exporter::~otlp_http_exporter() = default;
 
-void otlp_http_exporter::shutdown(export_wait&) { state_->disconnect(); }
+std::uint64_t otlp_http_exporter::shutdown(export_wait&) {
+  state_->disconnect();
+  return 0;
+}
 
 std::string otlp_http_exporter::description() const {
   return "OTLP/HTTP at " + state_->options.url + " (" + state_->options.url_source + ")";
@@ -188,6 +196,7 @@ export_result otlp_http_exporter::state::attempt(batch const& spans) {
     if (got.error == http::error::body_limit || got.error == http::error::header_limit)
       return {outcome::failure, 0, {}, "the answer is too large"};
     std::string why = timed_out ? std::string{sent ? "no answer in time" : "the request could not be sent in time"} : got.error.message();
+    if (got.error == http::error::bad_version) why = "the answer is not HTTP/1.1: a gRPC port? OTLP over HTTP usually has port 4318";
     return {maybe_there ? outcome::unconfirmed : outcome::retry, 0, {}, std::move(why)};
   }
 }

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The options as the provider will use them: checked, and completed from the environment. Constructor's thread.
+
+#include <nanospan/detail/url.hpp>
+#include <nanospan/environment.hpp>
+#include <nanospan/exporter.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <memory>
+
+namespace nanospan::inline v0::detail {
+
+class configuration {
+ public:
+  configuration(options& with, environment const& env) : options_{with}, env_{env} {}
+
+  void check() const {
+    auto const require = [](bool holds, std::string const& text) {
+      if (!holds) throw configuration_error{text};
+    };
+    auto const is = [](char const* name, std::uint64_t value, char const* must) {
+      return std::string{"options."} + name + " is " + std::to_string(value) + "; it must be " + must;
+    };
+    options const& o = options_;
+    require(o.max_batch_spans >= 1, is("max_batch_spans", o.max_batch_spans, "at least 1"));
+    require(o.max_batch_bytes >= 1024 && o.max_batch_bytes <= 16u << 20, is("max_batch_bytes", o.max_batch_bytes, "from 1 KiB to 16 MiB"));
+    require(o.max_queue_bytes >= o.max_batch_bytes, is("max_queue_bytes", o.max_queue_bytes, "at least max_batch_bytes"));
+    require(std::has_single_bit(o.ring_bytes) && o.ring_bytes >= 16384 && o.ring_bytes <= 1u << 30,
+            is("ring_bytes", o.ring_bytes, "a power of two from 16 KiB to 1 GiB"));
+    require(o.ring_memory_limit_bytes >= o.ring_bytes, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least ring_bytes"));
+    struct {
+      char const* name;
+      duration value;
+    } const durations[] = {{"export_timeout", o.export_timeout}, {"retry_limit", o.retry_limit}, {"schedule_delay", o.schedule_delay}, {"shutdown_limit", o.shutdown_limit}};
+    for (auto const& [name, value] : durations)
+      require(value >= duration{}, std::string{"options."} + name + " is " + std::to_string(value.nanoseconds()) + " ns; it must not be negative");
+  }
+
+  // False where the environment says that nothing is to be exported.
+  bool complete() {
+    if (environment::boolean("OTEL_SDK_DISABLED")) return false;
+    report_what_is_not_there_yet();
+    if (options_.sampler == nullptr) options_.sampler = std::make_shared<parent_based_sampler const>();
+    if (options_.exporter != nullptr) return true;
+    std::string const chosen = environment::lower(environment::text("OTEL_TRACES_EXPORTER").value_or("otlp"));
+    if (chosen == "none") return false;
+    if (chosen == "console") {
+      options_.exporter = std::make_shared<console_exporter>();
+      return true;
+    }
+    if (chosen != "otlp") env_.ignored("OTEL_TRACES_EXPORTER", chosen, "known are otlp, console and none");
+    options_.exporter = make_otlp();
+    return true;
+  }
+
+ private:
+  void report_what_is_not_there_yet() const {
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"}) {
+      auto const protocol = environment::text(name);
+      if (protocol && environment::lower(*protocol) != "http/protobuf") env_.ignored(name, *protocol, "spans are sent as http/protobuf");
+    }
+    if (auto const sampler = environment::text("OTEL_TRACES_SAMPLER"); sampler && environment::lower(*sampler) != "parentbased_always_on")
+      env_.ignored("OTEL_TRACES_SAMPLER", *sampler, "set options.sampler");
+  }
+  std::shared_ptr<exporter> make_otlp() const {
+    otlp_http_options http;
+    http.headers = options_.headers;
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}) {
+      auto const given = env_.headers(name);
+      if (!given) continue;
+      http.headers.insert(http.headers.begin(), given->begin(), given->end());  // the options' come later and win
+      break;
+    }
+    http.timeout = options_.export_timeout;
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"}) {
+      if (options_.export_timeout != duration{}) break;
+      if (auto const given = env_.milliseconds(name)) {
+        http.timeout = *given;
+        return std::make_shared<otlp_http_exporter>(at(http));
+      }
+    }
+    if (http.timeout == duration{}) http.timeout = otlp_http_options{}.timeout;
+    return std::make_shared<otlp_http_exporter>(at(http));
+  }
+
+  // The same with its URL filled in.
+  otlp_http_options at(otlp_http_options http) const {
+    if (!options_.endpoint.empty()) {
+      auto const parsed = url::parse(options_.endpoint);
+      bool const bare = parsed && (parsed->target.empty() || parsed->target == "/");
+      http.url = bare ? joined(options_.endpoint) : options_.endpoint;
+      http.url_source = "options.endpoint";
+      return http;
+    }
+    struct {
+      char const* name;
+      bool is_base;
+    } const variables[] = {{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", false}, {"OTEL_EXPORTER_OTLP_ENDPOINT", true}};
+    for (auto const& [name, is_base] : variables) {
+      auto const given = environment::text(name);
+      if (!given) continue;
+      auto const parsed = url::parse(*given);
+      if (!parsed || parsed->scheme != "http") {
+        env_.ignored(name, url::without_credentials(*given), parsed ? "https is not supported; use http, or a local collector or proxy" : "not a URL like http://localhost:4318");
+        continue;
+      }
+      http.url = is_base ? joined(*given) : *given;
+      http.url_source = name;
+      return http;
+    }
+    return http;
+  }
+  static std::string joined(std::string const& base) {
+    std::size_t const query = std::min(base.find_first_of("?#"), base.size());
+    std::string const path = base.substr(0, query);
+    return path + (path.ends_with('/') ? "v1/traces" : "/v1/traces") + base.substr(query);
+  }
+
+  options& options_;
+  environment const& env_;
+};
+
+}  // namespace nanospan::inline v0::detail
