@@ -35,6 +35,7 @@
 #define NANOSPAN_IMPLEMENTATION_HPP
 #include <nanospan/detail/descriptor.hpp>
 #include <nanospan/detail/guest_thread.hpp>
+#include <nanospan/detail/turn.hpp>
 #include <nanospan/detail/wake_up.hpp>
 #include <nanospan/detail/utf8.hpp>
 #include <nanospan/detail/url.hpp>

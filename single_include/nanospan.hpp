@@ -2304,6 +2304,43 @@ std::thread start_guest_thread(Run&& run) {
 
 }  // namespace nanospan::inline v0::detail
 
+// ---- nanospan/detail/turn.hpp --------------------------------------------------------------------------------------------------
+
+// A mutex whose wait has a limit: std::timed_mutex, in a form that ThreadSanitizer understands everywhere. Any thread.
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+namespace nanospan::inline v0::detail {
+
+class turn {
+ public:
+  void lock() { try_lock_until(~std::uint64_t{0}); }
+  // `deadline`: monotonic nanoseconds.
+  bool try_lock_until(std::uint64_t deadline) {
+    // Beyond a hundred years there is no clock.
+    std::chrono::steady_clock::time_point const until{std::chrono::nanoseconds{static_cast<std::int64_t>(std::min(deadline, std::uint64_t{3} << 60))}};
+    std::unique_lock lock{mutex_};
+    if (!free_.wait_until(lock, until, [&] { return !taken_; })) return false;
+    taken_ = true;
+    return true;
+  }
+  void unlock() {
+    std::lock_guard const lock{mutex_};
+    taken_ = false;
+    free_.notify_one();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable free_;
+  bool taken_ = false;
+};
+
+}  // namespace nanospan::inline v0::detail
+
 // ---- nanospan/detail/wake_up.hpp -----------------------------------------------------------------------------------------------
 
 // When the background thread works: what wakes it, and how long it sleeps by itself.
@@ -4815,12 +4852,9 @@ class pipeline : export_wait {
     std::lock_guard const lock{mutex_};
     return flush_wanted_;
   }
-  static std::chrono::steady_clock::time_point until(std::uint64_t deadline) noexcept {
-    return std::chrono::steady_clock::time_point{std::chrono::nanoseconds{static_cast<std::int64_t>(std::min(deadline, std::uint64_t{1} << 62))}};
-  }
   bool flush_here(std::uint64_t deadline) {
-    std::unique_lock const alone{work_, until(deadline)};
-    if (!alone) return false;
+    if (!work_.try_lock_until(deadline)) return false;
+    std::lock_guard const alone{work_, std::adopt_lock};
     working const here{*this};
     wait_limit_ = deadline;
     bool const sent = !stopping() && send_all(deadline);
@@ -4885,7 +4919,7 @@ class pipeline : export_wait {
   sender sender_;
   pace pace_;
   bool starved_ = false;
-  std::timed_mutex work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
+  turn work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
   std::atomic<std::thread::id> worker_{};
   std::uint64_t wait_limit_ = ~std::uint64_t{0};
 
@@ -4960,8 +4994,10 @@ inline std::string account_of_losses(stats_snapshot const& now, stats_snapshot c
 }
 
 // A pipeline that is still in use below us on the stack, or is the parent's, is left alone for ever.
-inline void leak(std::shared_ptr<pipeline>&& which) noexcept {
-  [[maybe_unused]] auto* const leaked = new (std::nothrow) std::shared_ptr<pipeline>{std::move(which)};
+// Without memory of its own: a forked child may have none that it could trust.
+inline void leave_alone(std::shared_ptr<pipeline>&& which) noexcept {
+  alignas(std::shared_ptr<pipeline>) static std::byte place[sizeof which];
+  ::new (static_cast<void*>(place)) std::shared_ptr<pipeline>{std::move(which)};  // over the one before, which is never destroyed
 }
 
 // Takes the provider's pipeline out of the process, ends it, and reports.
@@ -4987,7 +5023,7 @@ inline void end_provider(std::shared_ptr<pipeline> which) {
     provider.reported = now;
   }
   if (!line.empty()) which->say(line);
-  if (from_inside) leak(std::move(which));
+  if (from_inside) leave_alone(std::move(which));
 }
 
 // std::exit does not unwind main: what the provider's destructor would have done.
@@ -4998,7 +5034,7 @@ inline void in_forked_child() {
   auto& provider = the_provider();
   ::new (&provider.mutex) std::mutex;  // another thread of the parent may have held it
   if (provider.current != nullptr) {
-    leak(std::exchange(provider.current, nullptr));
+    leave_alone(std::exchange(provider.current, nullptr));
     provider.forked = true;
     recording.word.store(recording_over | (recording.word.load(std::memory_order_relaxed) & recording_monotonic), std::memory_order_relaxed);
     door.flush.store(nullptr, std::memory_order_relaxed);

@@ -5,6 +5,7 @@
 
 #include <nanospan/collector.hpp>
 #include <nanospan/detail/guest_thread.hpp>
+#include <nanospan/detail/turn.hpp>
 #include <nanospan/detail/wake_up.hpp>
 #include <nanospan/resource.hpp>
 #include <nanospan/sender.hpp>
@@ -165,12 +166,9 @@ class pipeline : export_wait {
     std::lock_guard const lock{mutex_};
     return flush_wanted_;
   }
-  static std::chrono::steady_clock::time_point until(std::uint64_t deadline) noexcept {
-    return std::chrono::steady_clock::time_point{std::chrono::nanoseconds{static_cast<std::int64_t>(std::min(deadline, std::uint64_t{1} << 62))}};
-  }
   bool flush_here(std::uint64_t deadline) {
-    std::unique_lock const alone{work_, until(deadline)};
-    if (!alone) return false;
+    if (!work_.try_lock_until(deadline)) return false;
+    std::lock_guard const alone{work_, std::adopt_lock};
     working const here{*this};
     wait_limit_ = deadline;
     bool const sent = !stopping() && send_all(deadline);
@@ -235,7 +233,7 @@ class pipeline : export_wait {
   sender sender_;
   pace pace_;
   bool starved_ = false;
-  std::timed_mutex work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
+  turn work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
   std::atomic<std::thread::id> worker_{};
   std::uint64_t wait_limit_ = ~std::uint64_t{0};
 

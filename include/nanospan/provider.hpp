@@ -60,8 +60,10 @@ inline std::string account_of_losses(stats_snapshot const& now, stats_snapshot c
 }
 
 // A pipeline that is still in use below us on the stack, or is the parent's, is left alone for ever.
-inline void leak(std::shared_ptr<pipeline>&& which) noexcept {
-  [[maybe_unused]] auto* const leaked = new (std::nothrow) std::shared_ptr<pipeline>{std::move(which)};
+// Without memory of its own: a forked child may have none that it could trust.
+inline void leave_alone(std::shared_ptr<pipeline>&& which) noexcept {
+  alignas(std::shared_ptr<pipeline>) static std::byte place[sizeof which];
+  ::new (static_cast<void*>(place)) std::shared_ptr<pipeline>{std::move(which)};  // over the one before, which is never destroyed
 }
 
 // Takes the provider's pipeline out of the process, ends it, and reports.
@@ -87,7 +89,7 @@ inline void end_provider(std::shared_ptr<pipeline> which) {
     provider.reported = now;
   }
   if (!line.empty()) which->say(line);
-  if (from_inside) leak(std::move(which));
+  if (from_inside) leave_alone(std::move(which));
 }
 
 // std::exit does not unwind main: what the provider's destructor would have done.
@@ -98,7 +100,7 @@ inline void in_forked_child() {
   auto& provider = the_provider();
   ::new (&provider.mutex) std::mutex;  // another thread of the parent may have held it
   if (provider.current != nullptr) {
-    leak(std::exchange(provider.current, nullptr));
+    leave_alone(std::exchange(provider.current, nullptr));
     provider.forked = true;
     recording.word.store(recording_over | (recording.word.load(std::memory_order_relaxed) & recording_monotonic), std::memory_order_relaxed);
     door.flush.store(nullptr, std::memory_order_relaxed);
