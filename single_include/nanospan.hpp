@@ -2369,20 +2369,38 @@ class wake_up {
   bool made_ = false;
 };
 
-// How long to sleep between drains: from how fast the fullest ring fills, within bounds. Slow to lengthen, quick to shorten.
+// When to drain next: an eighth of the fullest ring fills in between, as fast as it fills now. Slow to lengthen, quick to shorten. Drains that
+// come sooner, while something is being sent, count together.
 class pace {
  public:
-  static constexpr std::uint64_t shortest = 200'000;
+  static constexpr std::uint64_t shortest = 200'000;  // nanoseconds
   static constexpr std::uint64_t longest = 20'000'000;
 
+  explicit pace(std::uint64_t now = 0) noexcept : drained_{now}, since_{now} {}
+
   std::uint64_t interval() const noexcept { return interval_; }
-  void saw(double fullest) noexcept {
-    double const factor = std::clamp(0.125 / std::max(fullest, 1e-6), 0.1, 1.25);
-    interval_ = std::clamp(static_cast<std::uint64_t>(static_cast<double>(interval_) * factor), shortest, longest);
+  std::uint64_t next_drain() const noexcept { return drained_ + interval_; }
+  // After a drain: `fullest` is what share of the fullest ring was full.
+  void saw(double fullest, std::uint64_t now) noexcept {
+    drained_ = now;
+    filled_ += fullest;
+    auto const elapsed = static_cast<double>(now - since_);
+    auto const interval = static_cast<double>(interval_);
+    if (elapsed < interval / 2 && filled_ < share) return;
+    double const wanted = filled_ > 0.9 ? 0 : elapsed * share / std::max(filled_, 1e-9);  // of a full ring nobody knows how fast it filled
+    double const bounded = std::clamp(std::min(wanted, interval + elapsed / 4), static_cast<double>(shortest), static_cast<double>(longest));
+    interval_ = static_cast<std::uint64_t>(bounded);
+    since_ = now;
+    filled_ = 0;
   }
 
  private:
+  static constexpr double share = 0.125;
+
   std::uint64_t interval_ = shortest;
+  std::uint64_t drained_;
+  std::uint64_t since_;  // of what follows
+  double filled_ = 0;    // shares of a ring
 };
 
 }  // namespace nanospan::inline v0::detail
@@ -4805,7 +4823,7 @@ class pipeline : export_wait {
     } catch (std::bad_alloc const&) {
       if (!std::exchange(starved_, true)) report_("out of memory; spans wait in their rings");
     }
-    pace_.saw(collector_.fullest());
+    pace_.saw(collector_.fullest(), monotonic_nanoseconds());
     if (!collector_.counter_trusted() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0) {
       recording.word.fetch_or(recording_monotonic, std::memory_order_relaxed);  // Relaxed: each record says which clock it used.
       report_("the processor's time counter is not steady on this machine; spans are timed with clock_gettime from now on");
@@ -4816,7 +4834,7 @@ class pipeline : export_wait {
   }
   void sleep() {
     std::uint64_t const now = monotonic_nanoseconds();
-    std::uint64_t const until = std::min({now + pace_.interval(), sender_.due(), collector_.due()});
+    std::uint64_t const until = std::min({pace_.next_drain(), sender_.due(), collector_.due()});
     if (until > now) poll_descriptors(-1, false, until - now);
   }
 
@@ -4893,7 +4911,7 @@ class pipeline : export_wait {
       std::uint64_t const now = monotonic_nanoseconds();
       if (stopping() && now >= stop_deadline()) return outcome::stopped;
       if (now >= wait_limit_) return outcome::stopped;
-      std::uint64_t until = std::min({deadline, now + pace_.interval(), wait_limit_});
+      std::uint64_t until = std::min({deadline, pace_.next_drain(), wait_limit_});
       if (stopping()) until = std::min(until, stop_deadline());
       if (poll_descriptors(descriptor, writable, until > now ? until - now : 0)) return outcome::ready;
       if (monotonic_nanoseconds() >= deadline) return outcome::timed_out;
@@ -4917,7 +4935,7 @@ class pipeline : export_wait {
   wake_up wake_;
   collector collector_;
   sender sender_;
-  pace pace_;
+  pace pace_{monotonic_nanoseconds()};
   bool starved_ = false;
   turn work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
   std::atomic<std::thread::id> worker_{};

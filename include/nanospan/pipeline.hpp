@@ -119,7 +119,7 @@ class pipeline : export_wait {
     } catch (std::bad_alloc const&) {
       if (!std::exchange(starved_, true)) report_("out of memory; spans wait in their rings");
     }
-    pace_.saw(collector_.fullest());
+    pace_.saw(collector_.fullest(), monotonic_nanoseconds());
     if (!collector_.counter_trusted() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0) {
       recording.word.fetch_or(recording_monotonic, std::memory_order_relaxed);  // Relaxed: each record says which clock it used.
       report_("the processor's time counter is not steady on this machine; spans are timed with clock_gettime from now on");
@@ -130,7 +130,7 @@ class pipeline : export_wait {
   }
   void sleep() {
     std::uint64_t const now = monotonic_nanoseconds();
-    std::uint64_t const until = std::min({now + pace_.interval(), sender_.due(), collector_.due()});
+    std::uint64_t const until = std::min({pace_.next_drain(), sender_.due(), collector_.due()});
     if (until > now) poll_descriptors(-1, false, until - now);
   }
 
@@ -207,7 +207,7 @@ class pipeline : export_wait {
       std::uint64_t const now = monotonic_nanoseconds();
       if (stopping() && now >= stop_deadline()) return outcome::stopped;
       if (now >= wait_limit_) return outcome::stopped;
-      std::uint64_t until = std::min({deadline, now + pace_.interval(), wait_limit_});
+      std::uint64_t until = std::min({deadline, pace_.next_drain(), wait_limit_});
       if (stopping()) until = std::min(until, stop_deadline());
       if (poll_descriptors(descriptor, writable, until > now ? until - now : 0)) return outcome::ready;
       if (monotonic_nanoseconds() >= deadline) return outcome::timed_out;
@@ -231,7 +231,7 @@ class pipeline : export_wait {
   wake_up wake_;
   collector collector_;
   sender sender_;
-  pace pace_;
+  pace pace_{monotonic_nanoseconds()};
   bool starved_ = false;
   turn work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
   std::atomic<std::thread::id> worker_{};
