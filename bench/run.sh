@@ -11,6 +11,7 @@ source examples/install.sh
 need g++ command -v g++
 need cmake command -v cmake
 need ninja-build command -v ninja
+need python3 command -v python3
 need clang command -v clang++
 need libboost-dev has_header boost/version.hpp
 need protobuf-compiler command -v protoc
@@ -25,7 +26,7 @@ for compiler; do
     -DNANOSPAN_BUILD_BENCHMARKS=ON -DNANOSPAN_BUILD_EXAMPLES=OFF
   quietly cmake --build "$build" --parallel 2
   echo "== $("$compiler" --version | head -n 1), $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)"
-  "$build/bench/bench_recording" || status=1
+  bench/median_of_runs.py 7 "$build/bench/bench_recording" || status=1
   "$build/bench/bench_encoding" || status=1
   "$build/bench/bench_pipeline" "$build/bench/bench_sink" || status=1
 done
