@@ -7,6 +7,7 @@
 
 #include "../tests/support/sink_process.hpp"
 #include "harness.hpp"
+#include "workload.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -23,27 +24,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-class discarding_exporter final : public nanospan::exporter {
- public:
-  nanospan::export_result export_batch(nanospan::batch const&, nanospan::export_wait&) override { return {}; }
-  std::string description() const override { return "nowhere"; }
-};
-nanospan::options to_nowhere() {
-  nanospan::options with;
-  with.exporter = std::make_shared<discarding_exporter>();
-  with.on_message = [](std::string_view) noexcept {};  // drops are looked for in the account
-  return with;
-}
-
-volatile int items = 3;
-volatile double amount = 59.9;
-std::string_view method = "POST";
-std::string_view route = "/checkout/confirm";
-
-void no_attribute() { NANOSPAN("child"); }
-void four_attributes() {
-  NANOSPAN("child", {"http.request.method", method}, {"http.route", route}, {"items", static_cast<int>(items)}, {"amount", static_cast<double>(amount)});
-}
+using bench::four_attributes;
+using bench::no_attribute;
 
 double seconds_of(clockid_t clock) {
   timespec now{};
@@ -95,9 +77,7 @@ void spans(std::size_t count) {
 }
 
 void second_thread() {
-  auto with = to_nowhere();
-  with.background_thread = false;
-  nanospan::tracer_provider tracing{std::move(with)};
+  nanospan::tracer_provider tracing{bench::to_nowhere()};
   std::uint64_t const before = dropped();
   std::vector<double> ratios;
   for (std::size_t round = 0; round < bench::rounds; ++round) {
@@ -158,14 +138,12 @@ void while_draining(char const* name, double period, double bar) {
     double alone = 0;
     {
       // Rings are emptied by hand, between spans: the same loop without a collector beside it.
-      auto with = to_nowhere();
-      with.background_thread = false;
-      nanospan::tracer_provider tracing{std::move(with)};
+      nanospan::tracer_provider tracing{bench::to_nowhere()};
       NANOSPAN("parent");
       std::size_t n = 0;
       alone = paced(period, [&] { no_attribute(); if (++n % 1'000 == 0) tracing.poll(); }).p50;
     }
-    nanospan::tracer_provider tracing{to_nowhere()};
+    nanospan::tracer_provider tracing{bench::to_nowhere_in_the_background()};
     NANOSPAN("parent");
     std::uint64_t before = 0;
     ratios.push_back(paced(period, no_attribute, &before).p50 / alone);
@@ -176,7 +154,7 @@ void while_draining(char const* name, double period, double bar) {
 
 void tail() {
   std::vector<double> ratios, bare;
-  nanospan::tracer_provider tracing{to_nowhere()};
+  nanospan::tracer_provider tracing{bench::to_nowhere_in_the_background()};
   NANOSPAN("parent");
   for (int round = 0; round < 7; ++round) {
     std::uint64_t before = 0;
@@ -194,7 +172,7 @@ void tail() {
 
 void bursts() {
   std::uint64_t const before = dropped();
-  nanospan::tracer_provider tracing{to_nowhere()};
+  nanospan::tracer_provider tracing{bench::to_nowhere_in_the_background()};
   for (int i = 0; i < 20; ++i) {
     std::this_thread::sleep_for(100ms);  // idle, as long as it sleeps between drains
     NANOSPAN("parent");
@@ -205,7 +183,7 @@ void bursts() {
 }
 void thousand_threads() {
   std::uint64_t const before = dropped();
-  nanospan::tracer_provider tracing{to_nowhere()};
+  nanospan::tracer_provider tracing{bench::to_nowhere_in_the_background()};
   std::atomic<int> there{0};
   std::vector<std::thread> threads;
   for (int i = 0; i < 1'000; ++i) {

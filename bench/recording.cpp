@@ -6,6 +6,7 @@
 #include <nanospan.hpp>
 
 #include "harness.hpp"
+#include "workload.hpp"
 
 #include <string>
 
@@ -13,42 +14,16 @@ namespace {
 
 constexpr std::size_t spans_a_chunk = 2'000;  // fit into the default ring, with four attributes
 
-// Takes everything and keeps nothing.
-class discarding_exporter final : public nanospan::exporter {
- public:
-  nanospan::export_result export_batch(nanospan::batch const&, nanospan::export_wait&) override { return {}; }
-  std::string description() const override { return "nowhere"; }
-};
-
-// Values that a compiler does not know.
-volatile int items = 3;
-volatile double amount = 59.9;
-std::string_view method = "POST";
-std::string_view route = "/checkout/confirm";
-
 void no_attribute(std::size_t spans) {
-  for (std::size_t i = 0; i < spans; ++i) {
-    NANOSPAN("child");
-  }
+  for (std::size_t i = 0; i < spans; ++i) bench::no_attribute();
 }
 void one_attribute(std::size_t spans) {
   for (std::size_t i = 0; i < spans; ++i) {
-    NANOSPAN("child", {"items", static_cast<int>(items)});
+    NANOSPAN("child", {"items", static_cast<int>(bench::items)});
   }
 }
 void four_attributes(std::size_t spans) {
-  for (std::size_t i = 0; i < spans; ++i) {
-    NANOSPAN("child", {"http.request.method", method}, {"http.route", route}, {"items", static_cast<int>(items)},
-             {"amount", static_cast<double>(amount)});
-  }
-}
-
-nanospan::options to_nowhere() {
-  nanospan::options with;
-  with.exporter = std::make_shared<discarding_exporter>();
-  with.background_thread = false;
-  with.on_message = [](std::string_view) noexcept {};  // spans without a provider are one of the rows
-  return with;
+  for (std::size_t i = 0; i < spans; ++i) bench::four_attributes();
 }
 
 }  // namespace
@@ -62,7 +37,7 @@ int main() {
   row("no provider, 4 attributes", 0.07, four_attributes, [] {});
   std::uint64_t const unprovided = nanospan::stats().dropped.no_provider;
   {
-    nanospan::tracer_provider tracing{to_nowhere()};
+    nanospan::tracer_provider tracing{bench::to_nowhere()};
     auto const drain = [&] { tracing.poll(); };
     NANOSPAN("parent");
     row("child span, no attributes", 1.10, no_attribute, drain);
@@ -70,7 +45,7 @@ int main() {
     row("child span, 4 attributes", 1.25, four_attributes, drain);
   }
   {
-    nanospan::options with = to_nowhere();
+    nanospan::options with = bench::to_nowhere();
     with.sampler = std::make_shared<nanospan::always_off_sampler>();
     nanospan::tracer_provider tracing{std::move(with)};
     NANOSPAN("parent");

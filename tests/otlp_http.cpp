@@ -7,6 +7,7 @@
 
 #include "catch.hpp"
 #include "support/collector.hpp"
+#include "support/messages.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -42,6 +43,9 @@ using namespace std::chrono_literals;
 static void skip(char const* why) { std::printf("skipped by design: %s\n", why); }
 
 // ---- names ------------------------------------------------------------------------------------------------------------------
+
+using support::has;
+using support::messages;
 
 namespace {
 
@@ -267,32 +271,8 @@ std::string refusal_of_url(std::string url) {
   options.url_source = "OTEL_EXPORTER_OTLP_ENDPOINT";
   return refusal(std::move(options));
 }
-bool has(std::string const& text, std::string const& part) { return text.find(part) != std::string::npos; }
 
 // ---- the whole provider -----------------------------------------------------------------------------------------------------
-
-// What the provider says, in lines.
-class messages {
- public:
-  static void keep(std::string_view line) noexcept {
-    std::lock_guard const lock{mutex()};
-    all().emplace_back(line);
-  }
-  static std::vector<std::string> take() {
-    std::lock_guard const lock{mutex()};
-    return std::exchange(all(), {});
-  }
-
- private:
-  static std::mutex& mutex() {
-    static std::mutex one;
-    return one;
-  }
-  static std::vector<std::string>& all() {
-    static std::vector<std::string> lines;
-    return lines;
-  }
-};
 
 nanospan::options provider_options(test_collector const& collector) {
   messages::take();

@@ -7,6 +7,7 @@
 
 #include "catch.hpp"
 #include "support/collector.hpp"
+#include "support/messages.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -35,33 +36,13 @@ using nanospan::duration;
 using nanospan::tracer_provider;
 using namespace std::chrono_literals;
 
+using support::has;
+using support::messages;
+
 namespace {
 
 // ---- what every test here needs ---------------------------------------------------------------------------------------------
 
-// What the provider says, in lines.
-class messages {
- public:
-  static void keep(std::string_view line) noexcept {
-    std::lock_guard const lock{mutex()};
-    all().emplace_back(line);
-  }
-  static std::vector<std::string> take() {
-    std::lock_guard const lock{mutex()};
-    return std::exchange(all(), {});
-  }
-
- private:
-  static std::mutex& mutex() {
-    static std::mutex one;
-    return one;
-  }
-  static std::vector<std::string>& all() {
-    static std::vector<std::string> lines;
-    return lines;
-  }
-};
-bool has(std::string const& text, std::string const& part) { return text.find(part) != std::string::npos; }
 std::size_t count(std::vector<std::string> const& lines, std::string const& part) {
   return static_cast<std::size_t>(
       std::count_if(lines.begin(), lines.end(), [&](std::string const& line) { return has(line, part); }));
