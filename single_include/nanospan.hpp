@@ -1549,10 +1549,7 @@ class scoped_span : public span_recorder, detail::scope {
       begin_child_at(from);
     } else if (decision == static_cast<std::uint32_t>(sampling_decision::drop)) {
       set_phase(phase::absent);
-      if (meta.owner_is_span && meta.as_parent == detail::parent_kind::local_not_sampled) return;
-      header().trace = thread.current.trace;
-      start_not_sampled(thread, meta.flags);
-      open(thread, header().span, as_current());
+      if (!meta.owner_is_span || meta.as_parent != detail::parent_kind::local_not_sampled) begin_not_sampled();
     } else {
       begin_at(from);
     }
@@ -1593,6 +1590,12 @@ class scoped_span : public span_recorder, detail::scope {
     current.state = has_state_ ? state_ : nullptr;
     open(thread, header().span, as_current());
     if (recording()) start_clock(word);
+  }
+  NANOSPAN_DETAIL_OUT_OF_LINE void begin_not_sampled() noexcept {
+    auto& thread = detail::this_thread;
+    header().trace = thread.current.trace;
+    start_not_sampled(thread, thread.current.meta.flags);
+    open(thread, header().span, as_current());
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void begin_child_at(detail::site const* from) noexcept {
     auto& thread = detail::this_thread;
