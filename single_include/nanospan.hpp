@@ -607,6 +607,8 @@ inline constexpr std::uint32_t inline_entry_bytes = 256;
 inline constexpr std::uint32_t max_entry_bytes = 1u << 20;
 
 constexpr std::uint32_t padded(std::uint32_t bytes) noexcept { return (bytes + 7u) & ~7u; }
+// An entry with its payload and padding. In 64 bits: a user's value may be as large as 32 bits can say.
+constexpr std::uint64_t entry_size(entry_head const& head) noexcept { return sizeof head + ((std::uint64_t{head.size} + 7) & ~std::uint64_t{7}); }
 
 // Payload of an event: the ticks, then its attributes' entries. Payload of heap_block: where the entries are instead.
 struct event_payload {
@@ -1341,7 +1343,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     std::byte const* end;
   };
   NANOSPAN_DETAIL_INLINE void add_into(cursor& left, attribute const& one) noexcept {
-    std::uint64_t const size = sizeof one.head_ + ((std::uint64_t{one.head_.size} + 7) & ~std::uint64_t{7});
+    std::uint64_t const size = detail::entry_size(one.head_);
     if (one.head_.key_is_copied || static_cast<std::uint64_t>(left.end - left.place) < size) [[unlikely]] {
       used_ = static_cast<std::uint32_t>(left.place - entries_);
       add(one);
@@ -1403,7 +1405,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
 
   // Room for an entry, its head written; null when the span is full (counted).
   NANOSPAN_DETAIL_INLINE std::byte* append(detail::entry_head const& head) noexcept {
-    std::uint64_t const size = sizeof head + ((std::uint64_t{head.size} + 7) & ~std::uint64_t{7});
+    std::uint64_t const size = detail::entry_size(head);
     if (capacity_ - used_ < size) [[unlikely]] {
       if (!grow(size)) {
         ++dropped_;
@@ -1955,6 +1957,9 @@ struct batch {
 struct waterfall_style {
   bool colour = false;
   std::size_t columns = 100;  ///< of the whole picture; no less than 40 are used
+
+  /// In colour (unless NO_COLOR is set) and as wide as it is where `descriptor` is a terminal, else the default.
+  static waterfall_style of(int descriptor);
 };
 /// Draws spans of one trace as text, a line a span: the tree of names, bars, durations, errors. Body with the implementation.
 std::string waterfall(std::vector<span_data> spans, waterfall_style style = {});
@@ -2500,6 +2505,7 @@ struct url {
     return usual ? shown : shown + ":" + std::to_string(port);
   }
 
+  static constexpr char const* only_http = "https is not supported; use http, or a local collector or proxy";
   // For messages.
   static std::string without_credentials(std::string_view text) {
     std::size_t const scheme = text.find("://");
@@ -3069,16 +3075,14 @@ class configuration {
       http.headers.insert(http.headers.begin(), given->begin(), given->end());  // the options' come later and win
       break;
     }
-    http.timeout = options_.export_timeout;
-    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"}) {
-      if (options_.export_timeout != duration{}) break;
-      if (auto const given = env_.milliseconds(name)) {
-        http.timeout = *given;
-        return std::make_shared<otlp_http_exporter>(at(http));
-      }
-    }
-    if (http.timeout == duration{}) http.timeout = otlp_http_options{}.timeout;
-    return std::make_shared<otlp_http_exporter>(at(http));
+    http.timeout = timeout();
+    return std::make_shared<otlp_http_exporter>(at(std::move(http)));
+  }
+  duration timeout() const {
+    if (options_.export_timeout != duration{}) return options_.export_timeout;
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"})
+      if (auto const given = env_.milliseconds(name)) return *given;
+    return otlp_http_options{}.timeout;
   }
 
   // The same with its URL filled in.
@@ -3099,7 +3103,7 @@ class configuration {
       if (!given) continue;
       auto const parsed = url::parse(*given);
       if (!parsed || parsed->scheme != "http") {
-        env_.ignored(name, url::without_credentials(*given), parsed ? "https is not supported; use http, or a local collector or proxy" : "not a URL like http://localhost:4318");
+        env_.ignored(name, url::without_credentials(*given), parsed ? url::only_http : "not a URL like http://localhost:4318");
         continue;
       }
       http.url = is_base ? joined(*given) : *given;
@@ -3230,7 +3234,7 @@ void for_each_entry(std::byte const* entries, std::size_t bytes, Visit&& visit) 
   while (bytes >= sizeof(entry_head)) {
     entry_view entry{};
     std::memcpy(&entry.head, entries, sizeof entry.head);
-    std::size_t const size = sizeof entry.head + ((std::size_t{entry.head.size} + 7) & ~std::size_t{7});
+    std::uint64_t const size = entry_size(entry.head);
     std::size_t const least = entry.head.key_is_copied ? padded(entry.head.key_size) : 0;
     if (size > bytes || entry.head.size < least) return;
     entry.payload = entries + sizeof entry.head;
@@ -3687,6 +3691,8 @@ std::string memory_exporter::description() const { return "memory"; }
 #include <map>
 #include <set>
 
+#include <sys/ioctl.h>
+
 namespace nanospan::inline v0 {
 namespace detail {
 
@@ -3897,6 +3903,16 @@ class waterfall_picture {
 
 }  // namespace detail
 
+waterfall_style waterfall_style::of(int descriptor) {
+  waterfall_style style;
+  if (::isatty(descriptor) == 0) return style;
+  char const* const no_colour = std::getenv("NO_COLOR");
+  style.colour = no_colour == nullptr || *no_colour == '\0';
+  winsize size{};
+  if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) style.columns = size.ws_col;
+  return style;
+}
+
 std::string waterfall(std::vector<span_data> spans, waterfall_style style) {
   if (spans.empty()) return {};
   return detail::waterfall_picture{std::move(spans), style}.draw();
@@ -3912,8 +3928,6 @@ std::string waterfall(std::vector<span_data> spans, waterfall_style style) {
 #include <cerrno>
 #include <climits>
 #include <list>
-
-#include <sys/ioctl.h>
 
 namespace nanospan::inline v0 {
 
@@ -3956,13 +3970,8 @@ struct console_exporter::state {
   }
 };
 
-console_exporter::console_exporter(int descriptor) : state_{std::make_shared<state>(state{descriptor, {}, {}, {}, 0})} {
-  winsize size{};
-  if (::isatty(descriptor) == 0) return;
-  char const* const no_colour = std::getenv("NO_COLOR");
-  state_->style.colour = no_colour == nullptr || *no_colour == '\0';
-  if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) state_->style.columns = size.ws_col;
-}
+console_exporter::console_exporter(int descriptor)
+    : state_{std::make_shared<state>(state{descriptor, waterfall_style::of(descriptor), {}, {}, 0})} {}
 
 export_result console_exporter::export_batch(batch const& spans, export_wait& wait) {
   state& self = *state_;
@@ -4216,22 +4225,24 @@ namespace detail {
 
 namespace http = boost::beast::http;
 
+// Unix seconds of an HTTP-date, in any of its three forms (RFC 9110, "HTTP-date").
+inline std::optional<std::int64_t> http_date(std::string const& text) noexcept {
+  for (char const* form : {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"}) {
+    std::tm date{};
+    char const* const rest = ::strptime(text.c_str(), form, &date);
+    if (rest != nullptr && *rest == '\0') return ::timegm(&date);
+  }
+  return std::nullopt;
+}
+
 // Seconds or an HTTP-date (RFC 9110, "Retry-After"); nothing where it is neither.
 inline std::optional<duration> retry_after(std::string_view text, std::int64_t now_unix_seconds) noexcept {
   std::int64_t seconds = 0;
   auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   if (error != std::errc{} || end != text.data() + text.size()) {
-    std::string const copy{text};
-    bool understood = false;
-    for (char const* form : {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"}) {  // RFC 9110, "HTTP-date"
-      std::tm date{};
-      char const* const rest = ::strptime(copy.c_str(), form, &date);
-      if (rest == nullptr || *rest != '\0') continue;
-      understood = true;
-      seconds = ::timegm(&date) - now_unix_seconds;
-      break;
-    }
-    if (!understood) return std::nullopt;
+    auto const date = http_date(std::string{text});
+    if (!date) return std::nullopt;
+    seconds = *date - now_unix_seconds;
   }
   return duration::of_milliseconds(std::clamp(seconds, std::int64_t{0}, std::int64_t{86'400}) * 1'000);
 }
@@ -4242,12 +4253,12 @@ inline export_result judge(http_response const& response) {
   using outcome = export_result::outcome;
   export_result result;
   unsigned const status = response.result_int();
-  if (auto const type = response[http::field::content_type]; status >= 200 && status < 300 && type.starts_with("text/html")) {
-    result.what = outcome::failure;
-    result.message = "HTTP " + std::to_string(status) + " with a page of HTML: that is no OTLP collector (OTLP over HTTP usually has port 4318)";
-    return result;
-  }
   if (status >= 200 && status < 300) {
+    if (response[http::field::content_type].starts_with("text/html")) {
+      result.what = outcome::failure;
+      result.message = "HTTP " + std::to_string(status) + " with a page of HTML: that is no OTLP collector (OTLP over HTTP usually has port 4318)";
+      return result;
+    }
     partial_success const partial = read_partial_success(response.body());
     result.rejected_spans = partial.rejected_spans;
     result.message = excerpt(partial.error_message);
@@ -4304,7 +4315,7 @@ otlp_http_exporter::otlp_http_exporter(otlp_http_options with) : state_{std::mak
   auto parsed = detail::url::parse(with.url);
   std::string const shown = "endpoint \"" + detail::url::without_credentials(with.url) + "\" (from " + with.url_source + ")";
   if (!parsed) throw configuration_error{shown + " is not a URL like http://localhost:4318"};
-  if (parsed->scheme != "http") throw configuration_error{shown + ": https is not supported; use http, or a local collector or proxy"};
+  if (parsed->scheme != "http") throw configuration_error{shown + ": " + detail::url::only_http};
   if (parsed->target.empty()) parsed->target = "/";
   for (auto const& [name, value] : with.headers)
     if (!detail::environment::is_header(name, value)) throw configuration_error{"headers: \"" + name + "\" or its value cannot stand in an HTTP header"};
@@ -4356,10 +4367,9 @@ export_result otlp_http_exporter::state::attempt(batch const& spans) {
     http::write(stream, request, error);
     bool const sent = !error;
     maybe_there |= sent;
-    bool const timed_out_writing = detail::is_timeout(error);
     detail::answer got;
     // A collector that does not want the rest answers before it has read all, and closes.
-    if (!timed_out_writing) got = detail::read_answer(stream, buffer);
+    if (!detail::is_timeout(error)) got = detail::read_answer(stream, buffer);
     if (got.response) {
       if (!sent || !got.response->keep_alive()) disconnect();
       return detail::judge(*got.response);
@@ -5021,16 +5031,19 @@ inline void leave_alone(std::shared_ptr<pipeline>&& which) noexcept {
   ::new (static_cast<void*>(place)) std::shared_ptr<pipeline>{std::move(which)};  // over the one before, which is never destroyed
 }
 
+// From here on spans are counted drops. Relaxed, as every reader of it: a span that is being recorded now is drained or held.
+inline void stop_recording() noexcept {
+  recording.word.store(recording_over | (recording.word.load(std::memory_order_relaxed) & recording_monotonic), std::memory_order_relaxed);
+  door.flush.store(nullptr, std::memory_order_relaxed);
+}
+
 // Takes the provider's pipeline out of the process, ends it, and reports.
 inline void end_provider(std::shared_ptr<pipeline> which) {
   auto& provider = the_provider();
   {
     std::lock_guard const lock{provider.mutex};
     if (which == nullptr || which != provider.current) return;  // another thread was first
-    std::uint32_t const was = recording.word.load(std::memory_order_relaxed);
-    // Relaxed, as every reader of it: a span that is being recorded now is drained or held.
-    recording.word.store(recording_over | (was & recording_monotonic), std::memory_order_relaxed);
-    door.flush.store(nullptr, std::memory_order_relaxed);
+    stop_recording();
   }
   bool const from_inside = which->inside();  // an exporter or a message handler ends the program: nobody can wait for the thread
   which->stop();
@@ -5057,8 +5070,7 @@ inline void in_forked_child() {
   if (provider.current != nullptr) {
     leave_alone(std::exchange(provider.current, nullptr));
     provider.forked = true;
-    recording.word.store(recording_over | (recording.word.load(std::memory_order_relaxed) & recording_monotonic), std::memory_order_relaxed);
-    door.flush.store(nullptr, std::memory_order_relaxed);
+    stop_recording();
   }
   background.reset();
   provider.reported = {};

@@ -74,16 +74,14 @@ class configuration {
       http.headers.insert(http.headers.begin(), given->begin(), given->end());  // the options' come later and win
       break;
     }
-    http.timeout = options_.export_timeout;
-    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"}) {
-      if (options_.export_timeout != duration{}) break;
-      if (auto const given = env_.milliseconds(name)) {
-        http.timeout = *given;
-        return std::make_shared<otlp_http_exporter>(at(http));
-      }
-    }
-    if (http.timeout == duration{}) http.timeout = otlp_http_options{}.timeout;
-    return std::make_shared<otlp_http_exporter>(at(http));
+    http.timeout = timeout();
+    return std::make_shared<otlp_http_exporter>(at(std::move(http)));
+  }
+  duration timeout() const {
+    if (options_.export_timeout != duration{}) return options_.export_timeout;
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"})
+      if (auto const given = env_.milliseconds(name)) return *given;
+    return otlp_http_options{}.timeout;
   }
 
   // The same with its URL filled in.
@@ -104,7 +102,7 @@ class configuration {
       if (!given) continue;
       auto const parsed = url::parse(*given);
       if (!parsed || parsed->scheme != "http") {
-        env_.ignored(name, url::without_credentials(*given), parsed ? "https is not supported; use http, or a local collector or proxy" : "not a URL like http://localhost:4318");
+        env_.ignored(name, url::without_credentials(*given), parsed ? url::only_http : "not a URL like http://localhost:4318");
         continue;
       }
       http.url = is_base ? joined(*given) : *given;

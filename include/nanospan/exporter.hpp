@@ -62,6 +62,9 @@ struct batch {
 struct waterfall_style {
   bool colour = false;
   std::size_t columns = 100;  ///< of the whole picture; no less than 40 are used
+
+  /// In colour (unless NO_COLOR is set) and as wide as it is where `descriptor` is a terminal, else the default.
+  static waterfall_style of(int descriptor);
 };
 /// Draws spans of one trace as text, a line a span: the tree of names, bars, durations, errors. Body with the implementation.
 std::string waterfall(std::vector<span_data> spans, waterfall_style style = {});

@@ -44,7 +44,7 @@ void for_each_entry(std::byte const* entries, std::size_t bytes, Visit&& visit) 
   while (bytes >= sizeof(entry_head)) {
     entry_view entry{};
     std::memcpy(&entry.head, entries, sizeof entry.head);
-    std::size_t const size = sizeof entry.head + ((std::size_t{entry.head.size} + 7) & ~std::size_t{7});
+    std::uint64_t const size = entry_size(entry.head);
     std::size_t const least = entry.head.key_is_copied ? padded(entry.head.key_size) : 0;
     if (size > bytes || entry.head.size < least) return;
     entry.payload = entries + sizeof entry.head;

@@ -66,16 +66,19 @@ inline void leave_alone(std::shared_ptr<pipeline>&& which) noexcept {
   ::new (static_cast<void*>(place)) std::shared_ptr<pipeline>{std::move(which)};  // over the one before, which is never destroyed
 }
 
+// From here on spans are counted drops. Relaxed, as every reader of it: a span that is being recorded now is drained or held.
+inline void stop_recording() noexcept {
+  recording.word.store(recording_over | (recording.word.load(std::memory_order_relaxed) & recording_monotonic), std::memory_order_relaxed);
+  door.flush.store(nullptr, std::memory_order_relaxed);
+}
+
 // Takes the provider's pipeline out of the process, ends it, and reports.
 inline void end_provider(std::shared_ptr<pipeline> which) {
   auto& provider = the_provider();
   {
     std::lock_guard const lock{provider.mutex};
     if (which == nullptr || which != provider.current) return;  // another thread was first
-    std::uint32_t const was = recording.word.load(std::memory_order_relaxed);
-    // Relaxed, as every reader of it: a span that is being recorded now is drained or held.
-    recording.word.store(recording_over | (was & recording_monotonic), std::memory_order_relaxed);
-    door.flush.store(nullptr, std::memory_order_relaxed);
+    stop_recording();
   }
   bool const from_inside = which->inside();  // an exporter or a message handler ends the program: nobody can wait for the thread
   which->stop();
@@ -102,8 +105,7 @@ inline void in_forked_child() {
   if (provider.current != nullptr) {
     leave_alone(std::exchange(provider.current, nullptr));
     provider.forked = true;
-    recording.word.store(recording_over | (recording.word.load(std::memory_order_relaxed) & recording_monotonic), std::memory_order_relaxed);
-    door.flush.store(nullptr, std::memory_order_relaxed);
+    stop_recording();
   }
   background.reset();
   provider.reported = {};

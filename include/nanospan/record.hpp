@@ -62,6 +62,8 @@ inline constexpr std::uint32_t inline_entry_bytes = 256;
 inline constexpr std::uint32_t max_entry_bytes = 1u << 20;
 
 constexpr std::uint32_t padded(std::uint32_t bytes) noexcept { return (bytes + 7u) & ~7u; }
+// An entry with its payload and padding. In 64 bits: a user's value may be as large as 32 bits can say.
+constexpr std::uint64_t entry_size(entry_head const& head) noexcept { return sizeof head + ((std::uint64_t{head.size} + 7) & ~std::uint64_t{7}); }
 
 // Payload of an event: the ticks, then its attributes' entries. Payload of heap_block: where the entries are instead.
 struct event_payload {

@@ -230,7 +230,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     std::byte const* end;
   };
   NANOSPAN_DETAIL_INLINE void add_into(cursor& left, attribute const& one) noexcept {
-    std::uint64_t const size = sizeof one.head_ + ((std::uint64_t{one.head_.size} + 7) & ~std::uint64_t{7});
+    std::uint64_t const size = detail::entry_size(one.head_);
     if (one.head_.key_is_copied || static_cast<std::uint64_t>(left.end - left.place) < size) [[unlikely]] {
       used_ = static_cast<std::uint32_t>(left.place - entries_);
       add(one);
@@ -292,7 +292,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
 
   // Room for an entry, its head written; null when the span is full (counted).
   NANOSPAN_DETAIL_INLINE std::byte* append(detail::entry_head const& head) noexcept {
-    std::uint64_t const size = sizeof head + ((std::uint64_t{head.size} + 7) & ~std::uint64_t{7});
+    std::uint64_t const size = detail::entry_size(head);
     if (capacity_ - used_ < size) [[unlikely]] {
       if (!grow(size)) {
         ++dropped_;

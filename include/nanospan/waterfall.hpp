@@ -9,8 +9,12 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <set>
+
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 namespace nanospan::inline v0 {
 namespace detail {
@@ -221,6 +225,16 @@ class waterfall_picture {
 };
 
 }  // namespace detail
+
+waterfall_style waterfall_style::of(int descriptor) {
+  waterfall_style style;
+  if (::isatty(descriptor) == 0) return style;
+  char const* const no_colour = std::getenv("NO_COLOR");
+  style.colour = no_colour == nullptr || *no_colour == '\0';
+  winsize size{};
+  if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) style.columns = size.ws_col;
+  return style;
+}
 
 std::string waterfall(std::vector<span_data> spans, waterfall_style style) {
   if (spans.empty()) return {};

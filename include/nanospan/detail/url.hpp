@@ -24,6 +24,7 @@ struct url {
     return usual ? shown : shown + ":" + std::to_string(port);
   }
 
+  static constexpr char const* only_http = "https is not supported; use http, or a local collector or proxy";
   // For messages.
   static std::string without_credentials(std::string_view text) {
     std::size_t const scheme = text.find("://");

@@ -11,11 +11,7 @@
 
 #include <cerrno>
 #include <climits>
-#include <cstdlib>
 #include <list>
-
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 namespace nanospan::inline v0 {
 
@@ -58,13 +54,8 @@ struct console_exporter::state {
   }
 };
 
-console_exporter::console_exporter(int descriptor) : state_{std::make_shared<state>(state{descriptor, {}, {}, {}, 0})} {
-  winsize size{};
-  if (::isatty(descriptor) == 0) return;
-  char const* const no_colour = std::getenv("NO_COLOR");
-  state_->style.colour = no_colour == nullptr || *no_colour == '\0';
-  if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) state_->style.columns = size.ws_col;
-}
+console_exporter::console_exporter(int descriptor)
+    : state_{std::make_shared<state>(state{descriptor, waterfall_style::of(descriptor), {}, {}, 0})} {}
 
 export_result console_exporter::export_batch(batch const& spans, export_wait& wait) {
   state& self = *state_;

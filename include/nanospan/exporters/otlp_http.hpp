@@ -40,22 +40,24 @@ namespace detail {
 
 namespace http = boost::beast::http;
 
+// Unix seconds of an HTTP-date, in any of its three forms (RFC 9110, "HTTP-date").
+inline std::optional<std::int64_t> http_date(std::string const& text) noexcept {
+  for (char const* form : {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"}) {
+    std::tm date{};
+    char const* const rest = ::strptime(text.c_str(), form, &date);
+    if (rest != nullptr && *rest == '\0') return ::timegm(&date);
+  }
+  return std::nullopt;
+}
+
 // Seconds or an HTTP-date (RFC 9110, "Retry-After"); nothing where it is neither.
 inline std::optional<duration> retry_after(std::string_view text, std::int64_t now_unix_seconds) noexcept {
   std::int64_t seconds = 0;
   auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   if (error != std::errc{} || end != text.data() + text.size()) {
-    std::string const copy{text};
-    bool understood = false;
-    for (char const* form : {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"}) {  // RFC 9110, "HTTP-date"
-      std::tm date{};
-      char const* const rest = ::strptime(copy.c_str(), form, &date);
-      if (rest == nullptr || *rest != '\0') continue;
-      understood = true;
-      seconds = ::timegm(&date) - now_unix_seconds;
-      break;
-    }
-    if (!understood) return std::nullopt;
+    auto const date = http_date(std::string{text});
+    if (!date) return std::nullopt;
+    seconds = *date - now_unix_seconds;
   }
   return duration::of_milliseconds(std::clamp(seconds, std::int64_t{0}, std::int64_t{86'400}) * 1'000);
 }
@@ -66,12 +68,12 @@ inline export_result judge(http_response const& response) {
   using outcome = export_result::outcome;
   export_result result;
   unsigned const status = response.result_int();
-  if (auto const type = response[http::field::content_type]; status >= 200 && status < 300 && type.starts_with("text/html")) {
-    result.what = outcome::failure;
-    result.message = "HTTP " + std::to_string(status) + " with a page of HTML: that is no OTLP collector (OTLP over HTTP usually has port 4318)";
-    return result;
-  }
   if (status >= 200 && status < 300) {
+    if (response[http::field::content_type].starts_with("text/html")) {
+      result.what = outcome::failure;
+      result.message = "HTTP " + std::to_string(status) + " with a page of HTML: that is no OTLP collector (OTLP over HTTP usually has port 4318)";
+      return result;
+    }
     partial_success const partial = read_partial_success(response.body());
     result.rejected_spans = partial.rejected_spans;
     result.message = excerpt(partial.error_message);
@@ -128,7 +130,7 @@ otlp_http_exporter::otlp_http_exporter(otlp_http_options with) : state_{std::mak
   auto parsed = detail::url::parse(with.url);
   std::string const shown = "endpoint \"" + detail::url::without_credentials(with.url) + "\" (from " + with.url_source + ")";
   if (!parsed) throw configuration_error{shown + " is not a URL like http://localhost:4318"};
-  if (parsed->scheme != "http") throw configuration_error{shown + ": https is not supported; use http, or a local collector or proxy"};
+  if (parsed->scheme != "http") throw configuration_error{shown + ": " + detail::url::only_http};
   if (parsed->target.empty()) parsed->target = "/";
   for (auto const& [name, value] : with.headers)
     if (!detail::environment::is_header(name, value)) throw configuration_error{"headers: \"" + name + "\" or its value cannot stand in an HTTP header"};
@@ -180,10 +182,9 @@ export_result otlp_http_exporter::state::attempt(batch const& spans) {
     http::write(stream, request, error);
     bool const sent = !error;
     maybe_there |= sent;
-    bool const timed_out_writing = detail::is_timeout(error);
     detail::answer got;
     // A collector that does not want the rest answers before it has read all, and closes.
-    if (!timed_out_writing) got = detail::read_answer(stream, buffer);
+    if (!detail::is_timeout(error)) got = detail::read_answer(stream, buffer);
     if (got.response) {
       if (!sent || !got.response->keep_alive()) disconnect();
       return detail::judge(*got.response);
