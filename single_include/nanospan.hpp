@@ -2166,6 +2166,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with);
 // How the whole process reaches the living provider's pipeline without referring to the implementation.
 struct pipeline_door {
   std::atomic<bool (*)(duration limit) noexcept> flush{nullptr};
+  std::atomic<bool (*)(duration limit) noexcept> drain{nullptr};
 };
 NANOSPAN_DETAIL_SHARED inline constinit pipeline_door door{};
 
@@ -2175,6 +2176,16 @@ NANOSPAN_DETAIL_SHARED inline constinit pipeline_door door{};
 inline bool flush(duration limit = duration::of_milliseconds(2'000)) noexcept {
   auto* const call = detail::door.flush.load(std::memory_order_acquire);  // Acquire: pairs with the provider's release.
   return call == nullptr || call(limit);
+}
+
+/// Reads every span that ended before the call out of the rings and forgets what was remembered about names and keys: what a plugin does
+/// before it is unloaded, for they are literals of its own. Spans that are still open, and were given its names or keys, must end first. Sends nothing.
+/// Blocks up to `limit`, a drain's time for the most part. False if time ran out: the library must stay. Any thread.
+inline bool drain(duration limit = duration::of_milliseconds(2'000)) noexcept {
+  if (auto* const call = detail::door.drain.load(std::memory_order_acquire)) return call(limit);  // Acquire: as in flush().
+  bool empty = true;  // who has nobody to read them
+  detail::for_each_slot([&](detail::thread_slot const& slot) { empty &= slot.ring.consumed() == slot.ring.published(); });
+  return empty;
 }
 
 /// Records from its construction to its destruction; one at a time in a process (another throws, and another may follow).
@@ -4764,11 +4775,25 @@ class pipeline : export_wait {
     if (over_) return false;
     std::uint64_t const mine = ++flush_wanted_;
     wake_.wake();
-    // A year is for ever, and no overflow.
-    std::chrono::nanoseconds const bounded{std::min(limit, duration::of_milliseconds(31'536'000'000)).nanoseconds()};
-    bool const in_time = flushed_.wait_for(lock, bounded, [&] { return flush_done_ >= mine || over_; });
+    bool const in_time = waited_.wait_for(lock, bounded(limit), [&] { return flush_done_ >= mine || over_; });
     bool const failed = mine > failed_after_ && mine <= failed_until_;
     return in_time && !failed && !over_;
+  }
+
+  // One whole pass that began after the call, and nothing remembered by address. False where that takes longer.
+  bool drain_within(duration limit) {
+    if (inside()) return false;
+    if (!options_.background_thread) {
+      std::uint64_t const deadline = later(limit);
+      if (!work_.try_lock_until(deadline)) return false;
+      std::lock_guard const alone{work_, std::adopt_lock};
+      working const here{*this};
+      return drain();
+    }
+    std::unique_lock lock{mutex_};
+    std::uint64_t const mine = drains_wanted_.fetch_add(1, std::memory_order_release) + 1;  // Release: pairs with the acquire in drain().
+    wake_.wake();
+    return waited_.wait_for(lock, bounded(limit), [&] { return drains_done_ >= mine || over_; }) && drains_done_ >= mine;
   }
 
   void poll() {
@@ -4800,6 +4825,10 @@ class pipeline : export_wait {
  private:
   static std::uint64_t nanoseconds(duration d) noexcept { return d.nanoseconds() < 0 ? 0 : static_cast<std::uint64_t>(d.nanoseconds()); }
   static std::uint64_t later(duration d) noexcept { return monotonic_nanoseconds() + nanoseconds(d); }
+  // A year is for ever, and no overflow.
+  static std::chrono::nanoseconds bounded(duration d) noexcept {
+    return std::chrono::nanoseconds{std::min(d, duration::of_milliseconds(31'536'000'000)).nanoseconds()};
+  }
   bool stopping() const noexcept { return stopping_.load(std::memory_order_acquire); }  // Acquire: pairs with the release in stop().
   std::uint64_t stop_deadline() const noexcept { return stop_deadline_.load(std::memory_order_relaxed); }
 
@@ -4829,7 +4858,9 @@ class pipeline : export_wait {
     drain();
     if (sender_.due() <= monotonic_nanoseconds()) sender_.attempt(*this);
   }
-  void drain() {
+  // One pass. False without memory: the spans stay in their rings.
+  bool drain() {
+    std::uint64_t const wanted = drains_wanted_.load(std::memory_order_acquire);  // Acquire: pairs with the release in drain_within().
     try {
       collector_.drain([this](batch&& full) { sender_.push(std::move(full)); });
       starved_ = false;
@@ -4841,6 +4872,14 @@ class pipeline : export_wait {
       recording.word.fetch_or(recording_monotonic, std::memory_order_relaxed);  // Relaxed: each record says which clock it used.
       report_("the processor's time counter is not steady on this machine; spans are timed with clock_gettime from now on");
     }
+    if (starved_) return false;
+    if (wanted != drains_done_) answer_drain(wanted);  // read without the lock: only this thread writes it
+    return true;
+  }
+  void answer_drain(std::uint64_t wanted) {
+    std::lock_guard const lock{mutex_};
+    drains_done_ = wanted;
+    waited_.notify_all();
   }
   void cut() {
     collector_.cut([this](batch&& full) { sender_.push(std::move(full)); });
@@ -4877,7 +4916,7 @@ class pipeline : export_wait {
       failed_until_ = wanted;
     }
     flush_done_ = wanted;
-    flushed_.notify_all();
+    waited_.notify_all();
   }
   std::uint64_t flush_wanted() {
     std::lock_guard const lock{mutex_};
@@ -4914,7 +4953,7 @@ class pipeline : export_wait {
     sender_.abandon();
     std::lock_guard const lock{mutex_};
     over_ = true;
-    flushed_.notify_all();
+    waited_.notify_all();
   }
 
   // export_wait, for the exporter: each turn lasts at most one drain interval, and the rings are drained in between.
@@ -4952,14 +4991,16 @@ class pipeline : export_wait {
   bool starved_ = false;
   turn work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
   std::atomic<std::thread::id> worker_{};
+  std::atomic<std::uint64_t> drains_wanted_{0};
   std::uint64_t wait_limit_ = ~std::uint64_t{0};
 
-  std::mutex mutex_;  // the six below
-  std::condition_variable flushed_;
+  std::mutex mutex_;  // the seven below
+  std::condition_variable waited_;
   std::uint64_t flush_wanted_ = 0;
   std::uint64_t flush_done_ = 0;
   std::uint64_t failed_after_ = 0;  // the last flushes that failed: after this one, up to that one
   std::uint64_t failed_until_ = 0;
+  std::uint64_t drains_done_ = 0;
   bool over_ = false;
 
   std::atomic<bool> stopping_{false};
@@ -5035,6 +5076,7 @@ inline void leave_alone(std::shared_ptr<pipeline>&& which) noexcept {
 inline void stop_recording() noexcept {
   recording.word.store(recording_over | (recording.word.load(std::memory_order_relaxed) & recording_monotonic), std::memory_order_relaxed);
   door.flush.store(nullptr, std::memory_order_relaxed);
+  door.drain.store(nullptr, std::memory_order_relaxed);
 }
 
 // Takes the provider's pipeline out of the process, ends it, and reports.
@@ -5102,8 +5144,11 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   provider.forked = false;
   sampler const& chosen = *provider.samplers.back();
   recording.asked.store(&chosen, std::memory_order_release);  // Release: pairs with the acquire in ask(), whichever word it has seen.
+  // Release: pairs with the acquire in nanospan::flush() and drain().
   door.flush.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr || living->flush(limit); },
-                   std::memory_order_release);  // Release: pairs with the acquire in nanospan::flush().
+                   std::memory_order_release);
+  door.drain.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr || living->drain_within(limit); },
+                   std::memory_order_release);
   // What was found about the counter holds for the whole process.
   bool const steady = counter_is_invariant() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0;
   // Release: pairs with the acquire in ask().

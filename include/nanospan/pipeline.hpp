@@ -47,11 +47,25 @@ class pipeline : export_wait {
     if (over_) return false;
     std::uint64_t const mine = ++flush_wanted_;
     wake_.wake();
-    // A year is for ever, and no overflow.
-    std::chrono::nanoseconds const bounded{std::min(limit, duration::of_milliseconds(31'536'000'000)).nanoseconds()};
-    bool const in_time = flushed_.wait_for(lock, bounded, [&] { return flush_done_ >= mine || over_; });
+    bool const in_time = waited_.wait_for(lock, bounded(limit), [&] { return flush_done_ >= mine || over_; });
     bool const failed = mine > failed_after_ && mine <= failed_until_;
     return in_time && !failed && !over_;
+  }
+
+  // One whole pass that began after the call, and nothing remembered by address. False where that takes longer.
+  bool drain_within(duration limit) {
+    if (inside()) return false;
+    if (!options_.background_thread) {
+      std::uint64_t const deadline = later(limit);
+      if (!work_.try_lock_until(deadline)) return false;
+      std::lock_guard const alone{work_, std::adopt_lock};
+      working const here{*this};
+      return drain();
+    }
+    std::unique_lock lock{mutex_};
+    std::uint64_t const mine = drains_wanted_.fetch_add(1, std::memory_order_release) + 1;  // Release: pairs with the acquire in drain().
+    wake_.wake();
+    return waited_.wait_for(lock, bounded(limit), [&] { return drains_done_ >= mine || over_; }) && drains_done_ >= mine;
   }
 
   void poll() {
@@ -83,6 +97,10 @@ class pipeline : export_wait {
  private:
   static std::uint64_t nanoseconds(duration d) noexcept { return d.nanoseconds() < 0 ? 0 : static_cast<std::uint64_t>(d.nanoseconds()); }
   static std::uint64_t later(duration d) noexcept { return monotonic_nanoseconds() + nanoseconds(d); }
+  // A year is for ever, and no overflow.
+  static std::chrono::nanoseconds bounded(duration d) noexcept {
+    return std::chrono::nanoseconds{std::min(d, duration::of_milliseconds(31'536'000'000)).nanoseconds()};
+  }
   bool stopping() const noexcept { return stopping_.load(std::memory_order_acquire); }  // Acquire: pairs with the release in stop().
   std::uint64_t stop_deadline() const noexcept { return stop_deadline_.load(std::memory_order_relaxed); }
 
@@ -112,7 +130,9 @@ class pipeline : export_wait {
     drain();
     if (sender_.due() <= monotonic_nanoseconds()) sender_.attempt(*this);
   }
-  void drain() {
+  // One pass. False without memory: the spans stay in their rings.
+  bool drain() {
+    std::uint64_t const wanted = drains_wanted_.load(std::memory_order_acquire);  // Acquire: pairs with the release in drain_within().
     try {
       collector_.drain([this](batch&& full) { sender_.push(std::move(full)); });
       starved_ = false;
@@ -124,6 +144,14 @@ class pipeline : export_wait {
       recording.word.fetch_or(recording_monotonic, std::memory_order_relaxed);  // Relaxed: each record says which clock it used.
       report_("the processor's time counter is not steady on this machine; spans are timed with clock_gettime from now on");
     }
+    if (starved_) return false;
+    if (wanted != drains_done_) answer_drain(wanted);  // read without the lock: only this thread writes it
+    return true;
+  }
+  void answer_drain(std::uint64_t wanted) {
+    std::lock_guard const lock{mutex_};
+    drains_done_ = wanted;
+    waited_.notify_all();
   }
   void cut() {
     collector_.cut([this](batch&& full) { sender_.push(std::move(full)); });
@@ -160,7 +188,7 @@ class pipeline : export_wait {
       failed_until_ = wanted;
     }
     flush_done_ = wanted;
-    flushed_.notify_all();
+    waited_.notify_all();
   }
   std::uint64_t flush_wanted() {
     std::lock_guard const lock{mutex_};
@@ -197,7 +225,7 @@ class pipeline : export_wait {
     sender_.abandon();
     std::lock_guard const lock{mutex_};
     over_ = true;
-    flushed_.notify_all();
+    waited_.notify_all();
   }
 
   // export_wait, for the exporter: each turn lasts at most one drain interval, and the rings are drained in between.
@@ -235,14 +263,16 @@ class pipeline : export_wait {
   bool starved_ = false;
   turn work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
   std::atomic<std::thread::id> worker_{};
+  std::atomic<std::uint64_t> drains_wanted_{0};
   std::uint64_t wait_limit_ = ~std::uint64_t{0};
 
-  std::mutex mutex_;  // the six below
-  std::condition_variable flushed_;
+  std::mutex mutex_;  // the seven below
+  std::condition_variable waited_;
   std::uint64_t flush_wanted_ = 0;
   std::uint64_t flush_done_ = 0;
   std::uint64_t failed_after_ = 0;  // the last flushes that failed: after this one, up to that one
   std::uint64_t failed_until_ = 0;
+  std::uint64_t drains_done_ = 0;
   bool over_ = false;
 
   std::atomic<bool> stopping_{false};

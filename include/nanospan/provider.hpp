@@ -70,6 +70,7 @@ inline void leave_alone(std::shared_ptr<pipeline>&& which) noexcept {
 inline void stop_recording() noexcept {
   recording.word.store(recording_over | (recording.word.load(std::memory_order_relaxed) & recording_monotonic), std::memory_order_relaxed);
   door.flush.store(nullptr, std::memory_order_relaxed);
+  door.drain.store(nullptr, std::memory_order_relaxed);
 }
 
 // Takes the provider's pipeline out of the process, ends it, and reports.
@@ -137,8 +138,11 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   provider.forked = false;
   sampler const& chosen = *provider.samplers.back();
   recording.asked.store(&chosen, std::memory_order_release);  // Release: pairs with the acquire in ask(), whichever word it has seen.
+  // Release: pairs with the acquire in nanospan::flush() and drain().
   door.flush.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr || living->flush(limit); },
-                   std::memory_order_release);  // Release: pairs with the acquire in nanospan::flush().
+                   std::memory_order_release);
+  door.drain.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr || living->drain_within(limit); },
+                   std::memory_order_release);
   // What was found about the counter holds for the whole process.
   bool const steady = counter_is_invariant() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0;
   // Release: pairs with the acquire in ask().

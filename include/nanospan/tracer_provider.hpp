@@ -18,6 +18,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with);
 // How the whole process reaches the living provider's pipeline without referring to the implementation.
 struct pipeline_door {
   std::atomic<bool (*)(duration limit) noexcept> flush{nullptr};
+  std::atomic<bool (*)(duration limit) noexcept> drain{nullptr};
 };
 NANOSPAN_DETAIL_SHARED inline constinit pipeline_door door{};
 
@@ -27,6 +28,16 @@ NANOSPAN_DETAIL_SHARED inline constinit pipeline_door door{};
 inline bool flush(duration limit = duration::of_milliseconds(2'000)) noexcept {
   auto* const call = detail::door.flush.load(std::memory_order_acquire);  // Acquire: pairs with the provider's release.
   return call == nullptr || call(limit);
+}
+
+/// Reads every span that ended before the call out of the rings and forgets what was remembered about names and keys: what a plugin does
+/// before it is unloaded, for they are literals of its own. Spans that are still open, and were given its names or keys, must end first. Sends nothing.
+/// Blocks up to `limit`, a drain's time for the most part. False if time ran out: the library must stay. Any thread.
+inline bool drain(duration limit = duration::of_milliseconds(2'000)) noexcept {
+  if (auto* const call = detail::door.drain.load(std::memory_order_acquire)) return call(limit);  // Acquire: as in flush().
+  bool empty = true;  // who has nobody to read them
+  detail::for_each_slot([&](detail::thread_slot const& slot) { empty &= slot.ring.consumed() == slot.ring.published(); });
+  return empty;
 }
 
 /// Records from its construction to its destruction; one at a time in a process (another throws, and another may follow).
