@@ -42,6 +42,8 @@
 #include <nanospan/clock_converter.hpp>
 #include <nanospan/environment.hpp>
 #include <nanospan/wire.hpp>
+#include <nanospan/detail/literal_cache.hpp>
+#include <nanospan/attribute_set.hpp>
 #include <nanospan/configuration.hpp>
 #include <nanospan/resource.hpp>
 #include <nanospan/otlp.hpp>

@@ -446,7 +446,7 @@ enum class entry_type : std::uint8_t {
   event, status, name, tracestate, dropped, heap_block,
 };
 
-// What stands before every piece of a record. The characters of a copied key are the first bytes of its payload.
+// What a record says of one of its pieces; see record.hpp for how.
 struct entry_head {
   char const* key;
   std::uint16_t key_size;
@@ -553,7 +553,7 @@ class attribute_setters {
 // ---- nanospan/record.hpp -------------------------------------------------------------------------------------------------------
 
 // The bytes that cross threads: one record a span, written when it ends. A header of one cache line, then entries (attributes,
-// events, status, …), each an entry_head and a payload padded to 8 bytes. The only vocabulary that both halves share.
+// events, status, …), each a word or two and a payload padded to 8 bytes. The only vocabulary that both halves share.
 
 namespace nanospan::inline v0 {
 
@@ -606,9 +606,30 @@ inline constexpr std::uint32_t inline_entry_bytes = 256;
 // The bound on one span's entries. What would pass it is left out and counted in dropped_attributes_count.
 inline constexpr std::uint32_t max_entry_bytes = 1u << 20;
 
-constexpr std::uint32_t padded(std::uint32_t bytes) noexcept { return (bytes + 7u) & ~7u; }
-// An entry with its payload and padding. In 64 bits: a user's value may be as large as 32 bits can say.
-constexpr std::uint64_t entry_size(entry_head const& head) noexcept { return sizeof head + ((std::uint64_t{head.size} + 7) & ~std::uint64_t{7}); }
+// In 64 bits: a user's value may be as large as 32 bits can say.
+constexpr std::uint64_t padded(std::uint64_t bytes) noexcept { return (bytes + 7) & ~std::uint64_t{7}; }
+
+// What stands before every entry: a word, and a second one where the first cannot say the size.
+//   bits 0-47   the address of the key, a literal; of a copied key the size, and its characters are the payload's first bytes
+//   bits 48-51  entry_type
+//   bit  52     the key is copied
+//   bits 53-63  payload bytes without the padding to the next multiple of 8; all ones: the next word says them
+inline constexpr unsigned entry_key_bits = 48;
+inline constexpr unsigned entry_size_shift = 53;
+inline constexpr std::uint32_t long_entry = 0x7ff;
+
+inline std::uint64_t address_of(char const* key) noexcept { return reinterpret_cast<std::uintptr_t>(key); }
+constexpr std::uint32_t head_bytes(std::uint32_t size) noexcept { return size < long_entry ? 8 : 16; }
+// The first word; of an entry whose size may still grow the long form.
+inline std::uint64_t entry_word(entry_head const& head, std::uint32_t size) noexcept {
+  std::uint64_t const key = head.key_is_copied ? head.key_size : address_of(head.key);
+  std::uint64_t const what = static_cast<std::uint64_t>(head.type) | (head.key_is_copied ? 16u : 0u);
+  return key | what << entry_key_bits | std::uint64_t{size < long_entry ? size : long_entry} << entry_size_shift;
+}
+constexpr entry_type type_of(std::uint64_t word) noexcept { return static_cast<entry_type>(word >> entry_key_bits & 15u); }
+constexpr bool key_is_copied_in(std::uint64_t word) noexcept { return (word >> entry_key_bits & 16u) != 0; }
+// Literals lie below 2^48 on every machine that we know. Where one does not (an address with a tag), its characters are copied.
+inline bool must_be_copied(entry_head const& head) noexcept { return head.key_is_copied || address_of(head.key) >> entry_key_bits != 0; }
 
 // Payload of an event: the ticks, then its attributes' entries. Payload of heap_block: where the entries are instead.
 struct event_payload {
@@ -1174,12 +1195,12 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     detail::record_meta meta = detail::in_register(header_.meta);  // whole: see record_meta
     meta.status = static_cast<std::uint8_t>(detail::status_code::error);
     header_.meta = detail::in_register(meta);
-    std::size_t const room = detail::max_entry_bytes - used_;  // a multiple of 8
-    if (room < sizeof(detail::entry_head)) {
+    std::uint32_t const room = detail::max_entry_bytes - used_;  // a multiple of 8
+    if (room == 0) {
       dropped_ += description.empty() ? 0u : 1u;
       return;
     }
-    std::size_t const longest = room - sizeof(detail::entry_head);
+    std::size_t const longest = room - detail::head_bytes(room - detail::head_bytes(0));
     std::size_t size = description.size();
     if (size > longest) {
       size = longest;
@@ -1343,30 +1364,31 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     std::byte const* end;
   };
   NANOSPAN_DETAIL_INLINE void add_into(cursor& left, attribute const& one) noexcept {
-    std::uint64_t const size = detail::entry_size(one.head_);
-    if (one.head_.key_is_copied || static_cast<std::uint64_t>(left.end - left.place) < size) [[unlikely]] {
+    std::uint64_t const size = detail::head_bytes(0) + detail::padded(one.head_.size);
+    if (detail::must_be_copied(one.head_) || one.head_.size >= detail::long_entry || static_cast<std::uint64_t>(left.end - left.place) < size) [[unlikely]] {
       used_ = static_cast<std::uint32_t>(left.place - entries_);
       add(one);
       left = {entries_ + used_, entries_ + capacity_};
       return;
     }
-    put(left.place, one);
+    put_word(left.place, detail::entry_word(one.head_, one.head_.size));
+    put_value(left.place + detail::head_bytes(0), one);
     left.place += size;
   }
-  NANOSPAN_DETAIL_INLINE static void put(std::byte* place, attribute const& one) noexcept {
-    detail::copy_words(place, &one.head_, sizeof one.head_);
-    if (one.head_.type == detail::entry_type::string) {
-      detail::copy_text(place + sizeof one.head_, one.value_.text, one.head_.size);
-    } else {
-      detail::copy_words(place + sizeof one.head_, &one.value_.bits, sizeof one.value_.bits);
-    }
+  NANOSPAN_DETAIL_INLINE static void put_word(std::byte* place, std::uint64_t word) noexcept {
+    word = detail::in_register(word);
+    std::memcpy(place, &word, sizeof word);
   }
-  // The long way: a copied key, no room, too large.
+  NANOSPAN_DETAIL_INLINE static void put_value(std::byte* place, attribute const& one) noexcept {
+    if (one.head_.type == detail::entry_type::string) detail::copy_text(place, one.value_.text, one.head_.size);
+    else detail::copy_word(place, &one.value_.bits);
+  }
+  // The long way: a copied key, no room, a long text.
   NANOSPAN_DETAIL_COLD void add(attribute const& one) noexcept {
     if (!recording()) return;
-    if (one.head_.key_is_copied) return add_copied(one);
+    if (detail::must_be_copied(one.head_)) return add_copied(one);
     std::byte* const place = append(one.head_);
-    if (place != nullptr) put(place - sizeof one.head_, one);
+    if (place != nullptr) put_value(place, one);
   }
   // The key's characters come first in the payload, padded to 8.
   NANOSPAN_DETAIL_COLD void add_copied(attribute const& one) noexcept {
@@ -1377,18 +1399,19 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (value != nullptr && value_size != 0)
       std::memcpy(value, is_text ? static_cast<void const*>(one.value_.text) : &one.value_.bits, value_size);
   }
-  std::byte* append_copied(detail::entry_head head, std::uint32_t value_size) noexcept {
+  std::byte* append_copied(detail::entry_head head, std::uint32_t value_size, bool may_grow = false) noexcept {
     char const* const key = std::exchange(head.key, nullptr);
-    std::uint32_t const key_bytes = detail::padded(head.key_size);
+    head.key_is_copied = true;
+    auto const key_bytes = static_cast<std::uint32_t>(detail::padded(head.key_size));
     head.size = key_bytes + bounded(value_size);
-    std::byte* const place = append(head);
+    std::byte* const place = append(head, may_grow);
     if (place == nullptr) return nullptr;
     if (head.key_size != 0) std::memcpy(place, key, head.key_size);
     return place + key_bytes;
   }
   NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept {
     detail::entry_head const head{as.name, as.name_size, detail::entry_type::name, as.name_is_copied, 0};
-    if (as.name_is_copied) append_copied(head, 0);
+    if (detail::must_be_copied(head)) append_copied(head, 0);
     else append(head);
   }
   NANOSPAN_DETAIL_OUT_OF_LINE event_attributes add_event(detail::entry_head head) noexcept {
@@ -1397,15 +1420,16 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     detail::event_payload const now{end_ticks()};
     head.type = detail::entry_type::event;
     head.size = sizeof now;
-    std::byte* const place = head.key_is_copied ? append_copied(head, sizeof now) : append(head);
+    std::byte* const place = detail::must_be_copied(head) ? append_copied(head, sizeof now, true) : append(head, true);
     if (place == nullptr) return {nullptr, 0};
     std::memcpy(place, &now, sizeof now);
     return {this, offset};
   }
 
-  // Room for an entry, its head written; null when the span is full (counted).
-  NANOSPAN_DETAIL_INLINE std::byte* append(detail::entry_head const& head) noexcept {
-    std::uint64_t const size = detail::entry_size(head);
+  // Room for an entry, its head written, in the long form where it may grow; null when the span is full (counted).
+  NANOSPAN_DETAIL_INLINE std::byte* append(detail::entry_head const& head, bool may_grow = false) noexcept {
+    std::uint32_t const form = may_grow ? detail::long_entry : head.size;
+    std::uint64_t const size = detail::head_bytes(form) + detail::padded(head.size);
     if (capacity_ - used_ < size) [[unlikely]] {
       if (!grow(size)) {
         ++dropped_;
@@ -1414,8 +1438,9 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     }
     std::byte* const place = entries_ + used_;
     used_ += static_cast<std::uint32_t>(size);
-    detail::copy_words(place, &head, sizeof head);
-    return place + sizeof head;
+    put_word(place, detail::entry_word(head, form));
+    if (detail::head_bytes(form) != detail::head_bytes(0)) put_word(place + detail::head_bytes(0), head.size);
+    return place + detail::head_bytes(form);
   }
   NANOSPAN_DETAIL_COLD bool grow(std::uint64_t size) noexcept {
     if (used_ + size > detail::max_entry_bytes) return false;
@@ -1446,9 +1471,9 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
       return;
     }
     struct {
-      detail::entry_head head;
+      std::uint64_t word;
       detail::heap_payload payload;
-    } const instead{{nullptr, 0, detail::entry_type::heap_block, false, sizeof(detail::heap_payload)}, {entries_, used_}};
+    } const instead{detail::entry_word({nullptr, 0, detail::entry_type::heap_block, false, 0}, sizeof(detail::heap_payload)), {entries_, used_}};
     if (!hand_over(thread, &instead, sizeof instead)) std::free(entries_);
   }
   // Writes the record into the ring of the thread that ends the span. False: dropped, and counted.
@@ -1492,7 +1517,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     reason.add(1);
   }
 
-  static constexpr std::uint32_t spare_bytes = sizeof(detail::entry_head) + sizeof(std::uint64_t);
+  static constexpr std::uint32_t spare_bytes = detail::head_bytes(0) + sizeof(std::uint64_t);
 
   union {
     detail::record_header header_;
@@ -1509,17 +1534,17 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
 
 inline void event_attributes::add(attribute const& one) noexcept {
   if (span_ == nullptr || !span_->recording()) return;
-  detail::entry_head head{};
-  bool const in_bounds = offset_ + sizeof head <= span_->used_;  // the span may be another one by now
-  if (in_bounds) std::memcpy(&head, span_->entries_ + offset_, sizeof head);
-  std::uint32_t const end = offset_ + static_cast<std::uint32_t>(sizeof head) + detail::padded(head.size);
-  if (!in_bounds || head.type != detail::entry_type::event || end != span_->used_) {  // something else came after the event
+  std::uint64_t words[2]{};  // the head of an entry that may grow
+  bool const in_bounds = offset_ + sizeof words <= span_->used_;  // the span may be another one by now
+  if (in_bounds) std::memcpy(words, span_->entries_ + offset_, sizeof words);
+  std::uint64_t const end = offset_ + sizeof words + words[1];
+  if (!in_bounds || detail::type_of(words[0]) != detail::entry_type::event || end != span_->used_) {  // something else came after the event
     ++span_->dropped_;
     return;
   }
   span_->add(one);
-  head.size = detail::padded(head.size) + (span_->used_ - end);
-  std::memcpy(span_->entries_ + offset_, &head, sizeof head);
+  words[1] += span_->used_ - end;
+  std::memcpy(span_->entries_ + offset_, words, sizeof words);
 }
 
 }  // namespace nanospan::inline v0
@@ -3017,6 +3042,243 @@ class wire_reader {
 
 }  // namespace nanospan::inline v0::detail
 
+// ---- nanospan/detail/literal_cache.hpp -----------------------------------------------------------------------------------------
+
+// The literals that records point at, by address: measured, checked and encoded once, not once a span. Equal texts are one object, wherever
+// they stand, so that keys are compared by address. Background thread. Forgotten on nanospan::drain(), before a library takes its literals away.
+
+#include <map>
+
+namespace nanospan::inline v0::detail {
+
+struct literal_text {
+  std::string text;     // as it stands in the program
+  std::string encoded;  // what follows the tag of a protobuf string field: its length and its characters, ill-formed ones replaced
+};
+
+class literal_cache {
+ public:
+  // Throws std::bad_alloc, having remembered nothing.
+  literal_text const& of(char const* literal) {
+    if (!slots_.empty()) [[likely]] {
+      slot const& found = slots_[place_of(literal)];
+      if (found.literal == literal) [[likely]]
+        return *found.text;
+    }
+    return remember(literal);
+  }
+  void forget() noexcept {
+    slots_.clear();
+    used_ = 0;
+    texts_.clear();
+  }
+
+ private:
+  struct slot {
+    char const* literal = nullptr;
+    literal_text const* text = nullptr;
+  };
+
+  // Where it stands, or would. A power of two of slots, at most half of them used.
+  std::size_t place_of(char const* literal) const noexcept {
+    std::uint64_t const spread = address_of(literal) * 0x9e37'79b9'7f4a'7c15u;
+    std::size_t const last = slots_.size() - 1;
+    std::size_t at = static_cast<std::size_t>(spread >> 32) & last;
+    while (slots_[at].literal != nullptr && slots_[at].literal != literal) at = (at + 1) & last;
+    return at;
+  }
+  NANOSPAN_DETAIL_COLD literal_text const& remember(char const* literal) {
+    if (2 * used_ >= slots_.size()) grow();
+    std::string_view const text{literal};
+    auto known = texts_.find(text);
+    if (known == texts_.end()) {
+      std::string const shown = is_utf8(text) ? std::string{text} : repaired_utf8(text);
+      reverse_writer encoded;
+      encoded.require(shown.size() + reverse_writer::max_varint_bytes);
+      encoded.raw(shown);
+      encoded.varint(shown.size());
+      known = texts_.emplace(std::string{text}, literal_text{std::string{text}, std::string{encoded.view()}}).first;
+    }
+    slots_[place_of(literal)] = {literal, &known->second};
+    ++used_;
+    return known->second;
+  }
+  void grow() {
+    std::vector<slot> const before = std::exchange(slots_, std::vector<slot>(slots_.empty() ? 64 : 2 * slots_.size()));
+    for (slot const& one : before)
+      if (one.literal != nullptr) slots_[place_of(one.literal)] = one;
+  }
+
+  std::vector<slot> slots_;
+  std::size_t used_ = 0;
+  std::map<std::string, literal_text, std::less<>> texts_;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/attribute_set.hpp ------------------------------------------------------------------------------------------------
+
+// The entries of a record, read where they lie, and the attributes among them as they will be exported: unique by key (the last one wins),
+// OpenTelemetry's limit applied, written as OTLP's KeyValue. Background thread.
+
+#include <charconv>
+
+namespace nanospan::inline v0::detail {
+
+// OpenTelemetry's default limits on counts ("Span Limits"): what comes after is dropped and counted.
+inline constexpr std::size_t max_attributes = 128;
+inline constexpr std::size_t max_events = 128;
+
+// An entry where it lies in a record.
+class entry_view {
+ public:
+  entry_view() noexcept = default;
+  entry_view(std::uint64_t word, std::byte const* payload, std::uint64_t size) noexcept
+      : word_{word}, value_{payload}, value_size_{size}, key_{reinterpret_cast<char const*>(word & ((std::uint64_t{1} << entry_key_bits) - 1))} {
+    if (!key_is_copied()) return;
+    copied_key_size_ = static_cast<std::uint16_t>(word);
+    key_ = reinterpret_cast<char const*>(payload);
+    value_ += padded(copied_key_size_);
+    value_size_ -= padded(copied_key_size_);
+  }
+  entry_type type() const noexcept { return type_of(word_); }
+  bool key_is_copied() const noexcept { return key_is_copied_in(word_); }
+  // Of a literal where it stands, of a copied key in the record.
+  char const* key_address() const noexcept { return key_; }
+  std::string_view key() const noexcept { return key_is_copied() ? std::string_view{key_, copied_key_size_} : key_ != nullptr ? std::string_view{key_} : std::string_view{}; }
+  std::byte const* value() const noexcept { return value_; }
+  std::size_t value_size() const noexcept { return value_size_; }
+  std::string_view text() const noexcept { return {reinterpret_cast<char const*>(value_), value_size_}; }
+  std::uint64_t word() const noexcept {
+    std::uint64_t bits;
+    std::memcpy(&bits, value_, sizeof bits);
+    return bits;
+  }
+
+ private:
+  std::uint64_t word_;
+  std::byte const* value_;
+  std::uint64_t value_size_;
+  char const* key_;
+  std::uint16_t copied_key_size_ = 0;
+};
+
+// Calls `visit(entry_view)` for each entry in `bytes`; stops at one that does not fit, which only a data race can have written.
+template <typename Visit>
+void for_each_entry(std::byte const* entries, std::size_t bytes, Visit&& visit) {
+  while (bytes >= head_bytes(0)) {
+    std::uint64_t word;
+    std::memcpy(&word, entries, sizeof word);
+    std::uint64_t size = word >> entry_size_shift;
+    std::size_t head = head_bytes(0);
+    if (size == long_entry) [[unlikely]] {
+      head = head_bytes(long_entry);
+      if (bytes < head) return;
+      std::memcpy(&size, entries + head_bytes(0), sizeof size);
+    }
+    std::uint64_t const least = key_is_copied_in(word) ? padded(word & 0xffff) : 0;
+    if (size > bytes - head || padded(size) > bytes - head || size < least) return;
+    visit(entry_view{word, entries + head, size});
+    entries += head + padded(size);
+    bytes -= head + padded(size);
+  }
+}
+
+// Attributes as they will be exported: unique by key, at most max_attributes.
+class attribute_set {
+ public:
+  void clear() noexcept {
+    count_ = 0;
+    dropped_ = 0;
+    bytes_ = 0;
+  }
+  // Throws std::bad_alloc.
+  void add(entry_view const& one, literal_cache& literals) {
+    chosen const added{one, one.key_is_copied() ? nullptr : &literals.of(one.key_address())};
+    for (std::size_t at = 0; at < count_; ++at) {
+      if (same_key(chosen_[at], added)) {
+        chosen_[at] = added;
+        bytes_ += bound(added);
+        return;
+      }
+    }
+    if (count_ == max_attributes) {
+      ++dropped_;
+      return;
+    }
+    chosen_[count_++] = added;
+    bytes_ += bound(added);
+  }
+  std::uint64_t dropped() const noexcept { return dropped_; }
+  // The most that write() writes.
+  std::size_t bound() const noexcept { return bytes_; }
+
+  void write(reverse_writer& to, std::uint32_t field) const {
+    for (std::size_t at = count_; at-- != 0;) {
+      std::size_t const since = to.size();
+      write_value(to, chosen_[at].entry);
+      to.end_message(2, since);  // KeyValue.value
+      if (literal_text const* const key = chosen_[at].literal) write_text(to, 1, *key);
+      else write_text(to, 1, chosen_[at].entry.key());
+      to.end_message(field, since);
+    }
+  }
+
+  // A string field; ill-formed UTF-8 is repaired on the way.
+  static void write_text(reverse_writer& to, std::uint32_t field, std::string_view text) {
+    if (is_utf8(text)) [[likely]]
+      return to.bytes_field(field, text);
+    std::string const repaired = repaired_utf8(text);
+    to.bytes_field(field, repaired);
+  }
+  static void write_text(reverse_writer& to, std::uint32_t field, literal_text const& text) noexcept {
+    to.raw(text.encoded);
+    to.tag(field, wire_type::bytes);
+  }
+  // Room that write_text may need.
+  static std::size_t text_bound(std::size_t bytes) noexcept { return 3 * bytes + 2 * reverse_writer::max_varint_bytes; }
+
+ private:
+  struct chosen {
+    entry_view entry;
+    literal_text const* literal;  // null: the key is copied
+  };
+
+  static bool same_key(chosen const& a, chosen const& b) noexcept {
+    if (a.literal != nullptr && b.literal != nullptr) return a.literal == b.literal;
+    return (a.literal != nullptr ? a.literal->text : a.entry.key()) == (b.literal != nullptr ? b.literal->text : b.entry.key());
+  }
+  // The least each takes on the wire is known; the most follows from it: tags, lengths, a number's ten or twenty bytes.
+  static std::size_t bound(chosen const& one) noexcept {
+    std::size_t const key = one.literal != nullptr ? one.literal->encoded.size() : text_bound(one.entry.key().size());
+    return key + text_bound(one.entry.type() == entry_type::string ? one.entry.value_size() : 24) + 16;
+  }
+  static void write_value(reverse_writer& to, entry_view const& one) {
+    switch (one.type()) {  // the fields of AnyValue
+      case entry_type::boolean: return to.varint_field(2, one.word());
+      case entry_type::signed_integer: return to.varint_field(3, one.word());
+      case entry_type::floating: return to.fixed64_field(4, one.word());
+      case entry_type::string: return write_text(to, 1, one.text());
+      case entry_type::unsigned_integer:
+        if (one.word() <= 0x7fff'ffff'ffff'ffffu) return to.varint_field(3, one.word());
+        return write_decimal(to, one.word());
+      default: return;
+    }
+  }
+  static void write_decimal(reverse_writer& to, std::uint64_t value) {
+    char digits[20]{};
+    auto const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+    to.bytes_field(1, {digits, static_cast<std::size_t>(end - digits)});
+  }
+
+  chosen chosen_[max_attributes];
+  std::size_t count_ = 0;
+  std::uint64_t dropped_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace nanospan::inline v0::detail
+
 // ---- nanospan/configuration.hpp ------------------------------------------------------------------------------------------------
 
 // The options as the provider will use them: checked, and completed from the environment. Constructor's thread.
@@ -3210,129 +3472,10 @@ class resource {
 // Records to OTLP: each span straight from its record to wire bytes, back to front, no message objects. Here attributes are made unique
 // (the last one wins) and OpenTelemetry's limits are applied. Field numbers: opentelemetry/proto/trace/v1/trace.proto.
 
-#include <charconv>
-
 namespace nanospan::inline v0::detail {
-
-// OpenTelemetry's default limits on counts ("Span Limits"): what comes after is dropped and counted.
-inline constexpr std::size_t max_attributes = 128;
-inline constexpr std::size_t max_events = 128;
 
 inline constexpr std::uint32_t flag_remote_known = 0x100;  // OTLP SpanFlags: bit 9 says something
 inline constexpr std::uint32_t flag_parent_remote = 0x200;
-
-// An entry where it lies in a record.
-struct entry_view {
-  entry_head head;
-  std::byte const* payload;
-
-  std::string_view key() const noexcept {
-    return {head.key_is_copied ? reinterpret_cast<char const*>(payload) : head.key, head.key_size};
-  }
-  std::byte const* value() const noexcept { return payload + (head.key_is_copied ? padded(head.key_size) : 0); }
-  std::uint32_t value_size() const noexcept { return head.size - (head.key_is_copied ? padded(head.key_size) : 0); }
-  std::string_view text() const noexcept { return {reinterpret_cast<char const*>(value()), value_size()}; }
-  std::uint64_t word() const noexcept {
-    std::uint64_t bits;
-    std::memcpy(&bits, value(), sizeof bits);
-    return bits;
-  }
-};
-
-// Calls `visit(entry_view)` for each entry in `bytes`; stops at one that does not fit, which only a data race can have written.
-template <typename Visit>
-void for_each_entry(std::byte const* entries, std::size_t bytes, Visit&& visit) {
-  while (bytes >= sizeof(entry_head)) {
-    entry_view entry{};
-    std::memcpy(&entry.head, entries, sizeof entry.head);
-    std::uint64_t const size = entry_size(entry.head);
-    std::size_t const least = entry.head.key_is_copied ? padded(entry.head.key_size) : 0;
-    if (size > bytes || entry.head.size < least) return;
-    entry.payload = entries + sizeof entry.head;
-    visit(static_cast<entry_view const&>(entry));
-    entries += size;
-    bytes -= size;
-  }
-}
-
-// Attributes as they will be exported: unique by key, at most max_attributes.
-class attribute_set {
- public:
-  void clear() noexcept {
-    count_ = 0;
-    dropped_ = 0;
-    bytes_ = 0;
-  }
-  void add(entry_view const& one) noexcept {
-    // The least each takes on the wire is known; the most follows from it: tags, lengths, a number's ten or twenty bytes.
-    for (std::size_t at = 0; at < count_; ++at) {
-      if (same_key(entries_[at], one)) {
-        entries_[at] = one;
-        bytes_ += bound(one);
-        return;
-      }
-    }
-    if (count_ == max_attributes) {
-      ++dropped_;
-      return;
-    }
-    entries_[count_++] = one;
-    bytes_ += bound(one);
-  }
-  std::uint64_t dropped() const noexcept { return dropped_; }
-  std::size_t bound() const noexcept { return bytes_; }
-
-  void write(reverse_writer& to, std::uint32_t field) const {
-    for (std::size_t at = count_; at-- != 0;) {
-      std::size_t const since = to.size();
-      write_value(to, entries_[at]);
-      to.end_message(2, since);  // KeyValue.value
-      write_text(to, 1, entries_[at].key());
-      to.end_message(field, since);
-    }
-  }
-
-  // A string field; ill-formed UTF-8 is repaired on the way.
-  static void write_text(reverse_writer& to, std::uint32_t field, std::string_view text) {
-    if (is_utf8(text)) [[likely]]
-      return to.bytes_field(field, text);
-    std::string const repaired = repaired_utf8(text);
-    to.bytes_field(field, repaired);
-  }
-  // Room that write_text may need.
-  static std::size_t text_bound(std::size_t bytes) noexcept { return 3 * bytes + 2 * reverse_writer::max_varint_bytes; }
-
- private:
-  static bool same_key(entry_view const& a, entry_view const& b) noexcept {
-    if (a.head.key_size != b.head.key_size) return false;
-    return (!a.head.key_is_copied && a.head.key == b.head.key && !b.head.key_is_copied) || a.key() == b.key();
-  }
-  static std::size_t bound(entry_view const& one) noexcept {
-    return text_bound(one.head.key_size) + text_bound(one.head.type == entry_type::string ? one.value_size() : 24) + 16;
-  }
-  static void write_value(reverse_writer& to, entry_view const& one) {
-    switch (one.head.type) {  // the fields of AnyValue
-      case entry_type::boolean: return to.varint_field(2, one.word());
-      case entry_type::signed_integer: return to.varint_field(3, one.word());
-      case entry_type::floating: return to.fixed64_field(4, one.word());
-      case entry_type::string: return write_text(to, 1, one.text());
-      case entry_type::unsigned_integer:
-        if (one.word() <= 0x7fff'ffff'ffff'ffffu) return to.varint_field(3, one.word());
-        return write_decimal(to, one.word());
-      default: return;
-    }
-  }
-  static void write_decimal(reverse_writer& to, std::uint64_t value) {
-    char digits[20]{};
-    auto const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-    to.bytes_field(1, {digits, static_cast<std::size_t>(end - digits)});
-  }
-
-  entry_view entries_[max_attributes];
-  std::size_t count_ = 0;
-  std::uint64_t dropped_ = 0;
-  std::size_t bytes_ = 0;
-};
 
 // One span after another into one ExportTraceServiceRequest, for one resource and one scope.
 class otlp_encoder {
@@ -3382,16 +3525,18 @@ class otlp_encoder {
     out_.clear();
     spans_ = 0;
   }
+  // No literal is known any more. What is encoded refers to none.
+  void forget_literals() noexcept { literals_.forget(); }
 
   // The heap block that a record owns, for whoever is done with the record; {null, 0} for most.
   static heap_payload heap_of(std::byte const* record) noexcept {
     record_header header;
     std::memcpy(&header, record, sizeof header);
-    if (header.meta.size != sizeof header + sizeof(entry_head) + sizeof(heap_payload)) return {};
-    entry_head head;
-    std::memcpy(&head, record + sizeof header, sizeof head);
+    if (header.meta.size != sizeof header + head_bytes(0) + sizeof(heap_payload)) return {};
+    std::uint64_t word;
+    std::memcpy(&word, record + sizeof header, sizeof word);
     heap_payload heap{};
-    if (head.type == entry_type::heap_block) std::memcpy(&heap, record + sizeof header + sizeof head, sizeof heap);
+    if (type_of(word) == entry_type::heap_block) std::memcpy(&heap, record + sizeof header + sizeof word, sizeof heap);
     return heap;
   }
 
@@ -3406,7 +3551,7 @@ class otlp_encoder {
       entry_bytes = heap.used;
     }
     collect(header, entries, entry_bytes);
-    out_.require(256 + attribute_set::text_bound(name_.size()) + attribute_set::text_bound(status_.size()) + attribute_set::text_bound(tracestate_.size()) +
+    out_.require(256 + (literal_name_ != nullptr ? literal_name_->encoded.size() : attribute_set::text_bound(name_.size())) + attribute_set::text_bound(status_.size()) + attribute_set::text_bound(tracestate_.size()) +
                  attributes_.bound() + event_bound_);
     bool const monotonic = (header.meta.flags & monotonic_ticks) != 0;
     std::uint64_t const start = clock.to_unix(header.start_ticks, monotonic);
@@ -3429,7 +3574,8 @@ class otlp_encoder {
     out_.fixed64_field(8, end);
     out_.fixed64_field(7, start);
     out_.varint_field(6, static_cast<std::uint64_t>(header.meta.kind));
-    attribute_set::write_text(out_, 5, name_);
+    if (literal_name_ != nullptr) attribute_set::write_text(out_, 5, *literal_name_);
+    else attribute_set::write_text(out_, 5, name_);
     if (header.parent.valid()) write_id(4, header.parent);
     if (!tracestate_.empty()) attribute_set::write_text(out_, 3, tracestate_);
     write_id(2, header.span);
@@ -3445,16 +3591,20 @@ class otlp_encoder {
     dropped_events_ = 0;
     status_ = {};
     tracestate_ = {};
-    name_ = header.from != nullptr ? std::string_view{header.from->name, header.from->name_size} : std::string_view{};
+    name_ = {};
+    literal_name_ = header.from != nullptr ? &literals_.of(header.from->name) : nullptr;
     for_each_entry(entries, entry_bytes, [&](entry_view const& entry) {
-      switch (entry.head.type) {
+      switch (entry.type()) {
         case entry_type::event: return collect(entry);
         case entry_type::status: status_ = entry.text(); return;
-        case entry_type::name: name_ = entry.key(); return;
+        case entry_type::name:
+          if (entry.key_is_copied()) name_ = entry.key();
+          else literal_name_ = &literals_.of(entry.key_address());
+          return;
         case entry_type::tracestate: tracestate_ = entry.text(); return;
         case entry_type::dropped: dropped_ = entry.word(); return;
         case entry_type::heap_block: return;
-        default: attributes_.add(entry);
+        default: attributes_.add(entry, literals_);
       }
     });
   }
@@ -3464,16 +3614,16 @@ class otlp_encoder {
       return;
     }
     events_[event_count_++] = event;
-    event_bound_ += 96 + attribute_set::text_bound(event.head.key_size);
+    event_bound_ += 96 + attribute_set::text_bound(event.key().size());
     for_each_entry(event.value() + sizeof(event_payload), event.value_size() - sizeof(event_payload), [&](entry_view const& one) {
-      event_bound_ += 96 + attribute_set::text_bound(one.head.key_size) + attribute_set::text_bound(one.head.size);
+      event_bound_ += 96 + attribute_set::text_bound(one.key().size()) + attribute_set::text_bound(one.value_size());
     });
   }
   void write_event(entry_view const& event, clock_converter const& clock, bool monotonic, std::uint64_t start, std::uint64_t end) {
     std::size_t const since = out_.size();
     event_attributes_.clear();
     for_each_entry(event.value() + sizeof(event_payload), event.value_size() - sizeof(event_payload),
-                   [&](entry_view const& one) { event_attributes_.add(one); });
+                   [&](entry_view const& one) { event_attributes_.add(one, literals_); });
     if (event_attributes_.dropped() != 0) out_.varint_field(4, event_attributes_.dropped());
     event_attributes_.write(out_, 3);
     attribute_set::write_text(out_, 2, event.key());
@@ -3490,6 +3640,7 @@ class otlp_encoder {
   std::string scope_;
   reverse_writer out_;
   std::size_t spans_ = 0;
+  literal_cache literals_;
 
   // Of the span at hand.
   attribute_set attributes_;
@@ -3500,7 +3651,8 @@ class otlp_encoder {
   std::uint64_t dropped_ = 0;
   std::uint64_t dropped_events_ = 0;
   std::string_view status_;
-  std::string_view name_;
+  literal_text const* literal_name_ = nullptr;
+  std::string_view name_;  // where it is no literal
   std::string_view tracestate_;
 };
 
@@ -4463,6 +4615,9 @@ class collector {
     }
   }
 
+  // What is remembered by the addresses of literals; see nanospan::drain().
+  void forget_literals() noexcept { encoder_.forget_literals(); }
+
   // How full the fullest ring was in the last pass, from 0 to 1.
   double fullest() const noexcept { return fullest_; }
   bool counter_trusted() const noexcept { return clock_.counter_trusted(); }
@@ -4788,7 +4943,9 @@ class pipeline : export_wait {
       if (!work_.try_lock_until(deadline)) return false;
       std::lock_guard const alone{work_, std::adopt_lock};
       working const here{*this};
-      return drain();
+      if (!drain()) return false;
+      collector_.forget_literals();
+      return true;
     }
     std::unique_lock lock{mutex_};
     std::uint64_t const mine = drains_wanted_.fetch_add(1, std::memory_order_release) + 1;  // Release: pairs with the acquire in drain().
@@ -4877,6 +5034,7 @@ class pipeline : export_wait {
     return true;
   }
   void answer_drain(std::uint64_t wanted) {
+    collector_.forget_literals();
     std::lock_guard const lock{mutex_};
     drains_done_ = wanted;
     waited_.notify_all();

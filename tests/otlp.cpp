@@ -94,8 +94,8 @@ class attribute_model {
 // The bytes that an entry takes, which decide what finds room in a span.
 class room {
  public:
-  bool take(std::size_t payload) {
-    std::size_t const bytes = sizeof(entry_head) + padded(static_cast<std::uint32_t>(payload));
+  bool take(std::size_t payload, bool may_grow = false) {
+    std::size_t const bytes = head(payload, may_grow) + padded(payload);
     if (used_ + bytes > max_entry_bytes) return false;
     used_ += bytes;
     return true;
@@ -103,13 +103,14 @@ class room {
   // As much of a text as finds room, and no half of a character.
   std::string cut(std::string const& text) const {
     std::size_t const left = max_entry_bytes - used_;
-    std::size_t size = left < sizeof(entry_head) ? 0 : left - sizeof(entry_head);
+    std::size_t size = left == 0 ? 0 : left - head(left - head(0));
     if (text.size() <= size) return text;
     while (size != 0 && (static_cast<std::uint8_t>(text[size]) & 0xc0) == 0x80) --size;
     return text.substr(0, size);
   }
+  static std::size_t head(std::size_t payload, bool may_grow = false) { return payload >= 2'047 || may_grow ? 16 : 8; }
   static std::size_t of(name_shape const& name) {
-    return name.from == nullptr ? padded(static_cast<std::uint32_t>(name.text.size())) : 0;
+    return name.from == nullptr ? padded((name.text.size())) : 0;
   }
   static std::size_t of(attribute_shape const& one) {
     auto const* text = std::get_if<std::string>(&one.value);
@@ -143,7 +144,7 @@ proto_span expected_of(span_shape const& shape) {
         ++found_no_room;
     } else {
       auto const& event = std::get<event_shape>(step);
-      if (!left.take(room::of(event.name) + 8)) {
+      if (!left.take(room::of(event.name) + 8, true)) {
         ++found_no_room;
         continue;
       }
@@ -360,8 +361,12 @@ clock_converter still_clock() {
 }
 
 // Padding is what no reader may take for data.
-void pad(std::string& bytes) { bytes.resize(padded(static_cast<std::uint32_t>(bytes.size())), '\xaa'); }
+void pad(std::string& bytes) { bytes.resize(padded((bytes.size())), '\xaa'); }
 
+template <typename Word>
+std::string bytes_of(Word const& word) {
+  return {reinterpret_cast<char const*>(&word), sizeof word};
+}
 void append_entry(std::string& to, entry_type type, name_shape const& key, std::string_view value) {
   entry_head head{key.from != nullptr ? key.from->data() : nullptr, static_cast<std::uint16_t>(key.text.size()), type,
                   key.from == nullptr, 0};
@@ -369,13 +374,12 @@ void append_entry(std::string& to, entry_type type, name_shape const& key, std::
   if (head.key_is_copied) payload = key.text;
   pad(payload);
   payload += value;
-  head.size = static_cast<std::uint32_t>(payload.size());
+  auto const size = static_cast<std::uint32_t>(payload.size());
+  bool const long_form = type == entry_type::event || size >= 2'047;
   pad(payload);
-  to.append(reinterpret_cast<char const*>(&head), sizeof head) += payload;
-}
-template <typename Word>
-std::string bytes_of(Word const& word) {
-  return {reinterpret_cast<char const*>(&word), sizeof word};
+  to += bytes_of(entry_word(head, long_form ? long_entry : size));
+  if (long_form) to += bytes_of(std::uint64_t{size});
+  to += payload;
 }
 void append_attribute(std::string& to, attribute_shape const& one) {
   if (auto const* flag = std::get_if<bool>(&one.value))
@@ -871,9 +875,9 @@ TEST_CASE("a span carries a mebibyte, and what passes it is counted") {
       shape.trace = nanospan::trace_id{{1}};
       shape.parent = nanospan::span_id{{2}};
       if (has_tracestate) shape.tracestate = "vendor=1";
-      std::size_t const name_entry = sizeof(entry_head) + 8;
+      std::size_t const name_entry = 8 + 8;
       shape.steps = {
-          attribute_shape{{"value", &value}, std::string(max_entry_bytes - name_entry - sizeof(entry_head) - spare, 'v')},
+          attribute_shape{{"value", &value}, std::string(max_entry_bytes - name_entry - 16 - spare, 'v')},
           attribute_shape{{"after", &after}, std::int64_t{1}}, event_shape{{"event", &after}, {{{"key"}, true}}},
           status_shape{"no room"}};
       proto_span const expected = record(shape, false);
@@ -943,15 +947,15 @@ TEST_CASE("an entry that does not fit into its record ends it, and what came bef
   span_shape shape;
   shape.steps = {attribute_shape{{"first"}, std::int64_t{1}}};
   std::string const good = entries_of(shape);
-  entry_head broken{nullptr, 0, entry_type::string, false, 0xffff'ffff};
-  SECTION("longer than the record") {}
-  SECTION("longer by less than its padding") { broken.size = 1; }
-  SECTION("with a key longer than itself") {
-    broken.size = 0;
-    broken.key_size = 9;
-    broken.key_is_copied = true;
+  std::string broken;
+  SECTION("longer than the record") { broken = bytes_of(entry_word({"", 0, entry_type::string, false, 0}, 1'000)); }
+  SECTION("longer by less than its padding") { broken = bytes_of(entry_word({"", 0, entry_type::string, false, 0}, 1)); }
+  SECTION("with a key longer than itself") { broken = bytes_of(entry_word({nullptr, 9, entry_type::string, true, 0}, 0)); }
+  SECTION("with a size cut off") { broken = bytes_of(entry_word({"", 0, entry_type::string, false, 0}, long_entry)); }
+  SECTION("longer than memory") {
+    broken = bytes_of(entry_word({"", 0, entry_type::string, false, 0}, long_entry)) + bytes_of(~std::uint64_t{0});
   }
-  proto_span const span = encoded(header_of(shape, {}, 1, 2, true), good + bytes_of(broken));
+  proto_span const span = encoded(header_of(shape, {}, 1, 2, true), good + broken);
   REQUIRE(span.attributes_size() == 1);
   CHECK(span.attributes(0).key() == "first");
 }

@@ -38,9 +38,9 @@ constexpr trace_id trace{std::array<std::uint8_t, 16>{1, 2, 3, 4, 5, 6, 7, 8, 9,
 constexpr span_id remote_span{std::array<std::uint8_t, 8>{1, 2, 3, 4, 5, 6, 7, 8}};
 
 constexpr std::size_t mebibyte = 1u << 20;
-constexpr std::size_t entry_head_bytes = sizeof(nanospan::detail::entry_head);
+constexpr std::size_t short_head_bytes = 8, long_head_bytes = 16;  // of entries below and from 2,047 bytes
 // A literal name without a site is an entry without a payload.
-constexpr std::size_t name_entry_bytes = entry_head_bytes;
+constexpr std::size_t name_entry_bytes = short_head_bytes;
 constexpr std::size_t buffer_bytes = nanospan::detail::inline_entry_bytes;
 
 constexpr std::uint64_t millisecond = 1'000'000;
@@ -630,13 +630,53 @@ TEST_CASE("a span that is not sampled is told in vain") {
 
 TEST_CASE("entries up to the inline buffer, and past it, arrive whole") {
   recorded all;
-  constexpr std::size_t filling = buffer_bytes - name_entry_bytes - entry_head_bytes;
+  constexpr std::size_t filling = buffer_bytes - name_entry_bytes - short_head_bytes;
   for (std::size_t size = filling - 40; size <= filling + 40; ++size) {
     CAPTURE(size);
     all.clear();
     nanospan::span{"span"}.set({"text", letters(size)});
     CHECK(all.span().attributes == attribute_list{{"text", letters(size)}});
   }
+}
+
+TEST_CASE("a text arrives whole where its size begins to need a word of its own") {
+  recorded all;
+  for (std::size_t size = 2'030; size <= 2'060; ++size) {
+    CAPTURE(size);
+    all.clear();
+    {
+      nanospan::span span{"span"};
+      span.set({"before", 1}, {"text", letters(size)}, {"after", 2}, {copied{"copied"}, letters(size)});
+      span.event("event").set({"text", letters(size)}, {"n", 3});
+      span.error(letters(size));
+    }
+    auto const span = all.span();
+    CHECK(span.attributes == attribute_list{{"before", 1}, {"text", letters(size)}, {"after", 2}, {"copied", letters(size)}});
+    REQUIRE(span.events.size() == 1);
+    CHECK(span.events[0].attributes == attribute_list{{"text", letters(size)}, {"n", 3}});
+    CHECK(span.status_message == letters(size));
+  }
+}
+
+TEST_CASE("a key whose address has a tag in its upper bits is copied") {
+  // Empty, so that nobody looks where no characters are.
+  struct {
+    char const* text;
+    std::uint64_t size;
+  } const tagged{reinterpret_cast<char const*>(std::uintptr_t{0x0b00'0000'0000'1000}), 0};
+  auto const key = std::bit_cast<nanospan::literal>(tagged);
+  recorded all;
+  {
+    nanospan::span span{key};
+    span.set({key, 1}, {"k", 2});
+    span.event(key).set({"l", 3}, {key, 4});
+  }
+  auto const span = all.span();
+  CHECK(span.name.empty());
+  CHECK(span.attributes == attribute_list{{"", 1}, {"k", 2}});
+  REQUIRE(span.events.size() == 1);
+  CHECK(span.events[0].name.empty());
+  CHECK(span.events[0].attributes == attribute_list{{"l", 3}, {"", 4}});
 }
 
 TEST_CASE("a span that outgrows its buffer entry by entry arrives whole") {
@@ -665,9 +705,22 @@ TEST_CASE("a span that outgrows its buffer entry by entry arrives whole") {
   }
 }
 
+TEST_CASE("of a million attributes a span keeps what the limits let it, and counts the others") {
+  recorded all;
+  constexpr std::size_t entries = 1'000'000;
+  {
+    nanospan::span span{"span"};
+    for (std::size_t at = 0; at < entries; ++at) span.set({copied{std::to_string(at)}, static_cast<int>(at)});
+  }
+  auto const span = all.span();
+  REQUIRE(span.attributes.size() == 128);
+  CHECK(span.attributes.back() == attribute_list::value_type{"127", 127});
+  CHECK(span.dropped_attributes_count == entries - 128);
+}
+
 TEST_CASE("a span holds one mebibyte of entries to the byte, and counts what would pass it") {
   recorded all;
-  std::string const largest = letters(mebibyte - name_entry_bytes - entry_head_bytes);
+  std::string const largest = letters(mebibyte - name_entry_bytes - long_head_bytes);
   nanospan::span{"fits"}.set({"text", largest});
   {
     nanospan::span span{"does not"};
@@ -694,7 +747,7 @@ TEST_CASE("an error's description is cut where the span is full, between two cha
   constexpr std::size_t left = 8;
   {
     nanospan::span span{"span"};
-    span.set({"text", letters(mebibyte - name_entry_bytes - 2 * entry_head_bytes - left)});
+    span.set({"text", letters(mebibyte - name_entry_bytes - long_head_bytes - short_head_bytes - left)});
     span.error("seven b\xc3\xa9 and more");
   }
   CHECK(all.span().status == span_status::error);
@@ -704,12 +757,12 @@ TEST_CASE("an error's description is cut where the span is full, between two cha
     nanospan::span span{"span"};
     span.error(letters(2 * mebibyte));
   }
-  CHECK(all.span().status_message == letters(mebibyte - name_entry_bytes - entry_head_bytes));
+  CHECK(all.span().status_message == letters(mebibyte - name_entry_bytes - long_head_bytes));
 }
 
 TEST_CASE("what did not fit is counted beside a buffer that is exactly full") {
   recorded all;
-  std::string const filling = letters(buffer_bytes - name_entry_bytes - entry_head_bytes);
+  std::string const filling = letters(buffer_bytes - name_entry_bytes - short_head_bytes);
   {
     nanospan::span span{"span"};
     span.set({"text", filling}, {"too much", letters(mebibyte)});
@@ -720,7 +773,7 @@ TEST_CASE("what did not fit is counted beside a buffer that is exactly full") {
 
 TEST_CASE("many small entries fill a mebibyte, and the rest is counted") {
   recorded all;
-  constexpr std::size_t text_bytes = 1'000 - 8, entry_bytes = 1'008, entries = 1'100;
+  constexpr std::size_t text_bytes = 1'000 - 8, entry_bytes = 1'000, entries = 1'100;
   {
     nanospan::span span{"span"};
     for (std::size_t at = 0; at < entries; ++at) span.set({"the same key", letters(text_bytes)});
@@ -748,7 +801,7 @@ TEST_CASE("a value of eight gibibytes is left out without being read") {
 TEST_CASE("a tracestate for which there is no room is left out and counted") {
   recorded all;
   nanospan::span{"span", span_context{trace, remote_span, 1, true, "vendor=value"}}.set(
-      {"text", letters(mebibyte - name_entry_bytes - entry_head_bytes)});
+      {"text", letters(mebibyte - name_entry_bytes - long_head_bytes)});
   CHECK(all.span().trace_state.empty());
   CHECK(all.span().dropped_attributes_count == 1);
 }

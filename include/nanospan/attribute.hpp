@@ -44,7 +44,7 @@ enum class entry_type : std::uint8_t {
   event, status, name, tracestate, dropped, heap_block,
 };
 
-// What stands before every piece of a record. The characters of a copied key are the first bytes of its payload.
+// What a record says of one of its pieces; see record.hpp for how.
 struct entry_head {
   char const* key;
   std::uint16_t key_size;

@@ -67,6 +67,9 @@ class collector {
     }
   }
 
+  // What is remembered by the addresses of literals; see nanospan::drain().
+  void forget_literals() noexcept { encoder_.forget_literals(); }
+
   // How full the fullest ring was in the last pass, from 0 to 1.
   double fullest() const noexcept { return fullest_; }
   bool counter_trusted() const noexcept { return clock_.counter_trusted(); }

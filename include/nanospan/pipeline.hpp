@@ -60,7 +60,9 @@ class pipeline : export_wait {
       if (!work_.try_lock_until(deadline)) return false;
       std::lock_guard const alone{work_, std::adopt_lock};
       working const here{*this};
-      return drain();
+      if (!drain()) return false;
+      collector_.forget_literals();
+      return true;
     }
     std::unique_lock lock{mutex_};
     std::uint64_t const mine = drains_wanted_.fetch_add(1, std::memory_order_release) + 1;  // Release: pairs with the acquire in drain().
@@ -149,6 +151,7 @@ class pipeline : export_wait {
     return true;
   }
   void answer_drain(std::uint64_t wanted) {
+    collector_.forget_literals();
     std::lock_guard const lock{mutex_};
     drains_done_ = wanted;
     waited_.notify_all();

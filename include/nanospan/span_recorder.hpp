@@ -61,12 +61,12 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     detail::record_meta meta = detail::in_register(header_.meta);  // whole: see record_meta
     meta.status = static_cast<std::uint8_t>(detail::status_code::error);
     header_.meta = detail::in_register(meta);
-    std::size_t const room = detail::max_entry_bytes - used_;  // a multiple of 8
-    if (room < sizeof(detail::entry_head)) {
+    std::uint32_t const room = detail::max_entry_bytes - used_;  // a multiple of 8
+    if (room == 0) {
       dropped_ += description.empty() ? 0u : 1u;
       return;
     }
-    std::size_t const longest = room - sizeof(detail::entry_head);
+    std::size_t const longest = room - detail::head_bytes(room - detail::head_bytes(0));
     std::size_t size = description.size();
     if (size > longest) {
       size = longest;
@@ -230,30 +230,31 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     std::byte const* end;
   };
   NANOSPAN_DETAIL_INLINE void add_into(cursor& left, attribute const& one) noexcept {
-    std::uint64_t const size = detail::entry_size(one.head_);
-    if (one.head_.key_is_copied || static_cast<std::uint64_t>(left.end - left.place) < size) [[unlikely]] {
+    std::uint64_t const size = detail::head_bytes(0) + detail::padded(one.head_.size);
+    if (detail::must_be_copied(one.head_) || one.head_.size >= detail::long_entry || static_cast<std::uint64_t>(left.end - left.place) < size) [[unlikely]] {
       used_ = static_cast<std::uint32_t>(left.place - entries_);
       add(one);
       left = {entries_ + used_, entries_ + capacity_};
       return;
     }
-    put(left.place, one);
+    put_word(left.place, detail::entry_word(one.head_, one.head_.size));
+    put_value(left.place + detail::head_bytes(0), one);
     left.place += size;
   }
-  NANOSPAN_DETAIL_INLINE static void put(std::byte* place, attribute const& one) noexcept {
-    detail::copy_words(place, &one.head_, sizeof one.head_);
-    if (one.head_.type == detail::entry_type::string) {
-      detail::copy_text(place + sizeof one.head_, one.value_.text, one.head_.size);
-    } else {
-      detail::copy_words(place + sizeof one.head_, &one.value_.bits, sizeof one.value_.bits);
-    }
+  NANOSPAN_DETAIL_INLINE static void put_word(std::byte* place, std::uint64_t word) noexcept {
+    word = detail::in_register(word);
+    std::memcpy(place, &word, sizeof word);
   }
-  // The long way: a copied key, no room, too large.
+  NANOSPAN_DETAIL_INLINE static void put_value(std::byte* place, attribute const& one) noexcept {
+    if (one.head_.type == detail::entry_type::string) detail::copy_text(place, one.value_.text, one.head_.size);
+    else detail::copy_word(place, &one.value_.bits);
+  }
+  // The long way: a copied key, no room, a long text.
   NANOSPAN_DETAIL_COLD void add(attribute const& one) noexcept {
     if (!recording()) return;
-    if (one.head_.key_is_copied) return add_copied(one);
+    if (detail::must_be_copied(one.head_)) return add_copied(one);
     std::byte* const place = append(one.head_);
-    if (place != nullptr) put(place - sizeof one.head_, one);
+    if (place != nullptr) put_value(place, one);
   }
   // The key's characters come first in the payload, padded to 8.
   NANOSPAN_DETAIL_COLD void add_copied(attribute const& one) noexcept {
@@ -264,18 +265,19 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (value != nullptr && value_size != 0)
       std::memcpy(value, is_text ? static_cast<void const*>(one.value_.text) : &one.value_.bits, value_size);
   }
-  std::byte* append_copied(detail::entry_head head, std::uint32_t value_size) noexcept {
+  std::byte* append_copied(detail::entry_head head, std::uint32_t value_size, bool may_grow = false) noexcept {
     char const* const key = std::exchange(head.key, nullptr);
-    std::uint32_t const key_bytes = detail::padded(head.key_size);
+    head.key_is_copied = true;
+    auto const key_bytes = static_cast<std::uint32_t>(detail::padded(head.key_size));
     head.size = key_bytes + bounded(value_size);
-    std::byte* const place = append(head);
+    std::byte* const place = append(head, may_grow);
     if (place == nullptr) return nullptr;
     if (head.key_size != 0) std::memcpy(place, key, head.key_size);
     return place + key_bytes;
   }
   NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept {
     detail::entry_head const head{as.name, as.name_size, detail::entry_type::name, as.name_is_copied, 0};
-    if (as.name_is_copied) append_copied(head, 0);
+    if (detail::must_be_copied(head)) append_copied(head, 0);
     else append(head);
   }
   NANOSPAN_DETAIL_OUT_OF_LINE event_attributes add_event(detail::entry_head head) noexcept {
@@ -284,15 +286,16 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     detail::event_payload const now{end_ticks()};
     head.type = detail::entry_type::event;
     head.size = sizeof now;
-    std::byte* const place = head.key_is_copied ? append_copied(head, sizeof now) : append(head);
+    std::byte* const place = detail::must_be_copied(head) ? append_copied(head, sizeof now, true) : append(head, true);
     if (place == nullptr) return {nullptr, 0};
     std::memcpy(place, &now, sizeof now);
     return {this, offset};
   }
 
-  // Room for an entry, its head written; null when the span is full (counted).
-  NANOSPAN_DETAIL_INLINE std::byte* append(detail::entry_head const& head) noexcept {
-    std::uint64_t const size = detail::entry_size(head);
+  // Room for an entry, its head written, in the long form where it may grow; null when the span is full (counted).
+  NANOSPAN_DETAIL_INLINE std::byte* append(detail::entry_head const& head, bool may_grow = false) noexcept {
+    std::uint32_t const form = may_grow ? detail::long_entry : head.size;
+    std::uint64_t const size = detail::head_bytes(form) + detail::padded(head.size);
     if (capacity_ - used_ < size) [[unlikely]] {
       if (!grow(size)) {
         ++dropped_;
@@ -301,8 +304,9 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     }
     std::byte* const place = entries_ + used_;
     used_ += static_cast<std::uint32_t>(size);
-    detail::copy_words(place, &head, sizeof head);
-    return place + sizeof head;
+    put_word(place, detail::entry_word(head, form));
+    if (detail::head_bytes(form) != detail::head_bytes(0)) put_word(place + detail::head_bytes(0), head.size);
+    return place + detail::head_bytes(form);
   }
   NANOSPAN_DETAIL_COLD bool grow(std::uint64_t size) noexcept {
     if (used_ + size > detail::max_entry_bytes) return false;
@@ -333,9 +337,9 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
       return;
     }
     struct {
-      detail::entry_head head;
+      std::uint64_t word;
       detail::heap_payload payload;
-    } const instead{{nullptr, 0, detail::entry_type::heap_block, false, sizeof(detail::heap_payload)}, {entries_, used_}};
+    } const instead{detail::entry_word({nullptr, 0, detail::entry_type::heap_block, false, 0}, sizeof(detail::heap_payload)), {entries_, used_}};
     if (!hand_over(thread, &instead, sizeof instead)) std::free(entries_);
   }
   // Writes the record into the ring of the thread that ends the span. False: dropped, and counted.
@@ -379,7 +383,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     reason.add(1);
   }
 
-  static constexpr std::uint32_t spare_bytes = sizeof(detail::entry_head) + sizeof(std::uint64_t);
+  static constexpr std::uint32_t spare_bytes = detail::head_bytes(0) + sizeof(std::uint64_t);
 
   union {
     detail::record_header header_;
@@ -396,17 +400,17 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
 
 inline void event_attributes::add(attribute const& one) noexcept {
   if (span_ == nullptr || !span_->recording()) return;
-  detail::entry_head head{};
-  bool const in_bounds = offset_ + sizeof head <= span_->used_;  // the span may be another one by now
-  if (in_bounds) std::memcpy(&head, span_->entries_ + offset_, sizeof head);
-  std::uint32_t const end = offset_ + static_cast<std::uint32_t>(sizeof head) + detail::padded(head.size);
-  if (!in_bounds || head.type != detail::entry_type::event || end != span_->used_) {  // something else came after the event
+  std::uint64_t words[2]{};  // the head of an entry that may grow
+  bool const in_bounds = offset_ + sizeof words <= span_->used_;  // the span may be another one by now
+  if (in_bounds) std::memcpy(words, span_->entries_ + offset_, sizeof words);
+  std::uint64_t const end = offset_ + sizeof words + words[1];
+  if (!in_bounds || detail::type_of(words[0]) != detail::entry_type::event || end != span_->used_) {  // something else came after the event
     ++span_->dropped_;
     return;
   }
   span_->add(one);
-  head.size = detail::padded(head.size) + (span_->used_ - end);
-  std::memcpy(span_->entries_ + offset_, &head, sizeof head);
+  words[1] += span_->used_ - end;
+  std::memcpy(span_->entries_ + offset_, words, sizeof words);
 }
 
 }  // namespace nanospan::inline v0

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The entries of a record, read where they lie, and the attributes among them as they will be exported: unique by key (the last one wins),
+// OpenTelemetry's limit applied, written as OTLP's KeyValue. Background thread.
+
+#include <nanospan/detail/literal_cache.hpp>
+#include <nanospan/record.hpp>
+
+#include <charconv>
+
+namespace nanospan::inline v0::detail {
+
+// OpenTelemetry's default limits on counts ("Span Limits"): what comes after is dropped and counted.
+inline constexpr std::size_t max_attributes = 128;
+inline constexpr std::size_t max_events = 128;
+
+// An entry where it lies in a record.
+class entry_view {
+ public:
+  entry_view() noexcept = default;
+  entry_view(std::uint64_t word, std::byte const* payload, std::uint64_t size) noexcept
+      : word_{word}, value_{payload}, value_size_{size}, key_{reinterpret_cast<char const*>(word & ((std::uint64_t{1} << entry_key_bits) - 1))} {
+    if (!key_is_copied()) return;
+    copied_key_size_ = static_cast<std::uint16_t>(word);
+    key_ = reinterpret_cast<char const*>(payload);
+    value_ += padded(copied_key_size_);
+    value_size_ -= padded(copied_key_size_);
+  }
+  entry_type type() const noexcept { return type_of(word_); }
+  bool key_is_copied() const noexcept { return key_is_copied_in(word_); }
+  // Of a literal where it stands, of a copied key in the record.
+  char const* key_address() const noexcept { return key_; }
+  std::string_view key() const noexcept { return key_is_copied() ? std::string_view{key_, copied_key_size_} : key_ != nullptr ? std::string_view{key_} : std::string_view{}; }
+  std::byte const* value() const noexcept { return value_; }
+  std::size_t value_size() const noexcept { return value_size_; }
+  std::string_view text() const noexcept { return {reinterpret_cast<char const*>(value_), value_size_}; }
+  std::uint64_t word() const noexcept {
+    std::uint64_t bits;
+    std::memcpy(&bits, value_, sizeof bits);
+    return bits;
+  }
+
+ private:
+  std::uint64_t word_;
+  std::byte const* value_;
+  std::uint64_t value_size_;
+  char const* key_;
+  std::uint16_t copied_key_size_ = 0;
+};
+
+// Calls `visit(entry_view)` for each entry in `bytes`; stops at one that does not fit, which only a data race can have written.
+template <typename Visit>
+void for_each_entry(std::byte const* entries, std::size_t bytes, Visit&& visit) {
+  while (bytes >= head_bytes(0)) {
+    std::uint64_t word;
+    std::memcpy(&word, entries, sizeof word);
+    std::uint64_t size = word >> entry_size_shift;
+    std::size_t head = head_bytes(0);
+    if (size == long_entry) [[unlikely]] {
+      head = head_bytes(long_entry);
+      if (bytes < head) return;
+      std::memcpy(&size, entries + head_bytes(0), sizeof size);
+    }
+    std::uint64_t const least = key_is_copied_in(word) ? padded(word & 0xffff) : 0;
+    if (size > bytes - head || padded(size) > bytes - head || size < least) return;
+    visit(entry_view{word, entries + head, size});
+    entries += head + padded(size);
+    bytes -= head + padded(size);
+  }
+}
+
+// Attributes as they will be exported: unique by key, at most max_attributes.
+class attribute_set {
+ public:
+  void clear() noexcept {
+    count_ = 0;
+    dropped_ = 0;
+    bytes_ = 0;
+  }
+  // Throws std::bad_alloc.
+  void add(entry_view const& one, literal_cache& literals) {
+    chosen const added{one, one.key_is_copied() ? nullptr : &literals.of(one.key_address())};
+    for (std::size_t at = 0; at < count_; ++at) {
+      if (same_key(chosen_[at], added)) {
+        chosen_[at] = added;
+        bytes_ += bound(added);
+        return;
+      }
+    }
+    if (count_ == max_attributes) {
+      ++dropped_;
+      return;
+    }
+    chosen_[count_++] = added;
+    bytes_ += bound(added);
+  }
+  std::uint64_t dropped() const noexcept { return dropped_; }
+  // The most that write() writes.
+  std::size_t bound() const noexcept { return bytes_; }
+
+  void write(reverse_writer& to, std::uint32_t field) const {
+    for (std::size_t at = count_; at-- != 0;) {
+      std::size_t const since = to.size();
+      write_value(to, chosen_[at].entry);
+      to.end_message(2, since);  // KeyValue.value
+      if (literal_text const* const key = chosen_[at].literal) write_text(to, 1, *key);
+      else write_text(to, 1, chosen_[at].entry.key());
+      to.end_message(field, since);
+    }
+  }
+
+  // A string field; ill-formed UTF-8 is repaired on the way.
+  static void write_text(reverse_writer& to, std::uint32_t field, std::string_view text) {
+    if (is_utf8(text)) [[likely]]
+      return to.bytes_field(field, text);
+    std::string const repaired = repaired_utf8(text);
+    to.bytes_field(field, repaired);
+  }
+  static void write_text(reverse_writer& to, std::uint32_t field, literal_text const& text) noexcept {
+    to.raw(text.encoded);
+    to.tag(field, wire_type::bytes);
+  }
+  // Room that write_text may need.
+  static std::size_t text_bound(std::size_t bytes) noexcept { return 3 * bytes + 2 * reverse_writer::max_varint_bytes; }
+
+ private:
+  struct chosen {
+    entry_view entry;
+    literal_text const* literal;  // null: the key is copied
+  };
+
+  static bool same_key(chosen const& a, chosen const& b) noexcept {
+    if (a.literal != nullptr && b.literal != nullptr) return a.literal == b.literal;
+    return (a.literal != nullptr ? a.literal->text : a.entry.key()) == (b.literal != nullptr ? b.literal->text : b.entry.key());
+  }
+  // The least each takes on the wire is known; the most follows from it: tags, lengths, a number's ten or twenty bytes.
+  static std::size_t bound(chosen const& one) noexcept {
+    std::size_t const key = one.literal != nullptr ? one.literal->encoded.size() : text_bound(one.entry.key().size());
+    return key + text_bound(one.entry.type() == entry_type::string ? one.entry.value_size() : 24) + 16;
+  }
+  static void write_value(reverse_writer& to, entry_view const& one) {
+    switch (one.type()) {  // the fields of AnyValue
+      case entry_type::boolean: return to.varint_field(2, one.word());
+      case entry_type::signed_integer: return to.varint_field(3, one.word());
+      case entry_type::floating: return to.fixed64_field(4, one.word());
+      case entry_type::string: return write_text(to, 1, one.text());
+      case entry_type::unsigned_integer:
+        if (one.word() <= 0x7fff'ffff'ffff'ffffu) return to.varint_field(3, one.word());
+        return write_decimal(to, one.word());
+      default: return;
+    }
+  }
+  static void write_decimal(reverse_writer& to, std::uint64_t value) {
+    char digits[20]{};
+    auto const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+    to.bytes_field(1, {digits, static_cast<std::size_t>(end - digits)});
+  }
+
+  chosen chosen_[max_attributes];
+  std::size_t count_ = 0;
+  std::uint64_t dropped_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace nanospan::inline v0::detail
