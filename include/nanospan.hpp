@@ -9,6 +9,7 @@
 // Recording: in every file. No Boost, builds without exceptions and RTTI.
 #include <nanospan/version.hpp>
 #include <nanospan/config.hpp>
+#include <nanospan/shared.hpp>
 #include <nanospan/id.hpp>
 #include <nanospan/context.hpp>
 #include <nanospan/clock.hpp>

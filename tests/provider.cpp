@@ -866,6 +866,13 @@ TEST_CASE("a bad option is refused by its name and its value") {
   names(said([](auto& o) { o.max_batch_bytes = 1023; }), "max_batch_bytes", "1023");
   names(said([](auto& o) { o.max_batch_bytes = (16u << 20) + 1; }), "max_batch_bytes", "16777217");
   names(said([](auto& o) { o.max_queue_bytes = o.max_batch_bytes - 1; }), "max_queue_bytes", "4194303");
+  names(said([](auto& o) { o.background_name = "sixteen bytes !!"; }), "background_name", "sixteen bytes !!");
+  names(said([](auto& o) { o.background_cpu = -2; }), "background_cpu", "-2");
+  names(said([](auto& o) { o.background_cpu = 1'024; }), "background_cpu", "1024");
+  names(said([](auto& o) { o.background_nice = 20; }), "background_nice", "20");
+  names(said([](auto& o) { o.background_nice = -21; }), "background_nice", "-21");
+  names(said([](auto& o) { o.background_realtime_priority = 100; }), "background_realtime_priority", "100");
+  names(said([](auto& o) { o.background_realtime_priority = -1; }), "background_realtime_priority", "-1");
   names(said([](auto& o) { o.ring_bytes = 8192; }), "ring_bytes", "8192");
   names(said([](auto& o) { o.ring_bytes = 100'000; }), "ring_bytes", "100000");
   names(said([](auto& o) { o.ring_bytes = std::size_t{1} << 31; }), "ring_bytes", "2147483648");

@@ -3,10 +3,12 @@
 #include <nanospan/thread_ring.hpp>
 
 #include <nanospan/macros.hpp>
+#include <nanospan/options.hpp>
 #include <nanospan/stats.hpp>
 
 #include "catch.hpp"
 
+#include <algorithm>
 #include <barrier>
 #include <optional>
 #include <set>
@@ -14,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -187,6 +190,32 @@ TEST_CASE("a thread that only counts takes no ring's memory") {
   CHECK(nanospan::stats().dropped.no_provider - before.dropped.no_provider == count_slots(slot_state::empty) + count_slots(slot_state::ready));
 }
 
+TEST_CASE("warming a thread does what its first span would do") {
+  recording const on;
+  in_a_thread([] {
+    CHECK(detail::this_thread.slot == nullptr);
+    CHECK(nanospan::warm_thread());
+    thread_slot* const slot = detail::this_thread.slot;
+    REQUIRE(slot != nullptr);
+    CHECK(slot->ring.attached());
+    auto const memory = registry.ring_memory_bytes.load();
+    record_one();
+    CHECK(nanospan::warm_thread());  // a second time: nothing
+    CHECK(detail::this_thread.slot == slot);
+    CHECK(registry.ring_memory_bytes.load() == memory);
+  });
+  CHECK(drain() == 1);
+}
+
+TEST_CASE("a thread that cannot be warmed is told so") {
+  recording const on;
+  registry.ring_memory_limit_bytes.store(0);
+  bool warm = true;
+  // More than there are rings.
+  at_once(count_slots() + 1, [&](std::size_t, thread_slot& slot) { if (!slot.ring.attached()) warm = nanospan::warm_thread(); });
+  CHECK_FALSE(warm);
+}
+
 TEST_CASE("threads that live at once have a slot each") {
   recording const on;
   std::vector<thread_slot*> slots(50);
@@ -199,7 +228,7 @@ TEST_CASE("near the memory limit rings become smaller, and beyond it spans are c
   recording const on;
   // The slots that are there get threads that only hold them, so that those of the test get new ones.
   std::size_t const taken = count_slots();
-  std::size_t const full = 64u << 10, small = 16u << 10;
+  std::size_t const full = 64u << 10, small = 16u << 10;  // so small that nothing lies between the two
   registry.ring_bytes.store(full);
   std::barrier<> held{static_cast<std::ptrdiff_t>(taken) + 1}, done{static_cast<std::ptrdiff_t>(taken) + 1};
   std::vector<std::thread> holders;
@@ -247,6 +276,38 @@ TEST_CASE("near the memory limit rings become smaller, and beyond it spans are c
   CHECK(after.ended - before.ended == capacities.size());
   CHECK(after.held - before.held == full_rings + small_rings);
   CHECK(after.ended == after.accounted());
+}
+
+TEST_CASE("with the default options sixteen threads get a ring of full size, and a thousand a ring") {
+  recording const on;
+  std::uint64_t const used = registry.ring_memory_bytes.exchange(0), limit = nanospan::options{}.ring_memory_limit_bytes;
+  registry.ring_bytes.store(nanospan::options{}.ring_bytes);
+  registry.ring_memory_limit_bytes.store(limit);
+  std::vector<std::size_t> sizes;
+  for (std::size_t next = detail::next_ring_bytes(); registry.ring_memory_bytes.load() + next <= limit; next = detail::next_ring_bytes()) {
+    sizes.push_back(next);
+    registry.ring_memory_bytes.fetch_add(next);
+  }
+  registry.ring_memory_bytes.store(used);
+  CHECK(std::is_sorted(sizes.rbegin(), sizes.rend()));
+  auto const at_least = [&](std::size_t bytes) { return std::count_if(sizes.begin(), sizes.end(), [&](std::size_t one) { return one >= bytes; }); };
+  CHECK(at_least(2u << 20) == 16);
+  CHECK(at_least(512u << 10) >= 32);  // each a burst of 2,048 spans with 4 attributes
+  CHECK(at_least(128u << 10) >= 60);
+  CHECK(sizes.size() >= 1'000);
+  CHECK(sizes.back() == 16u << 10);
+}
+
+TEST_CASE("ring memory begins where a huge page may, and all of it can be written") {
+  recording const on;
+  for (std::size_t const bytes : {std::size_t{16} << 10, std::size_t{512} << 10, std::size_t{2} << 20, std::size_t{8} << 20}) {
+    std::byte* const memory = detail::map_touched(bytes);
+    REQUIRE(memory != nullptr);
+    CHECK(reinterpret_cast<std::uintptr_t>(memory) % (bytes >= 2u << 20 ? 2u << 20 : 4096) == 0);
+    std::fill_n(memory, bytes, std::byte{0xaa});
+    CHECK(::munmap(memory, bytes) == 0);
+  }
+  CHECK(detail::map_touched(std::size_t{1} << 60) == nullptr);
 }
 
 TEST_CASE("a thread that got no ring gets one when there is memory again") {

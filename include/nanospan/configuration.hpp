@@ -3,13 +3,13 @@
 
 // The options as the provider will use them: checked, and completed from the environment. Constructor's thread.
 
+#include <nanospan/detail/guest_thread.hpp>
 #include <nanospan/detail/url.hpp>
 #include <nanospan/environment.hpp>
 #include <nanospan/exporter.hpp>
 
 #include <algorithm>
 #include <bit>
-#include <memory>
 
 namespace nanospan::inline v0::detail {
 
@@ -21,7 +21,7 @@ class configuration {
     auto const require = [](bool holds, std::string const& text) {
       if (!holds) throw configuration_error{text};
     };
-    auto const is = [](char const* name, std::uint64_t value, char const* must) {
+    auto const is = [](char const* name, auto value, char const* must) {
       return std::string{"options."} + name + " is " + std::to_string(value) + "; it must be " + must;
     };
     options const& o = options_;
@@ -31,6 +31,11 @@ class configuration {
     require(std::has_single_bit(o.ring_bytes) && o.ring_bytes >= 16384 && o.ring_bytes <= 1u << 30,
             is("ring_bytes", o.ring_bytes, "a power of two from 16 KiB to 1 GiB"));
     require(o.ring_memory_limit_bytes >= o.ring_bytes, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least ring_bytes"));
+    require(o.background_name.size() <= 15, "options.background_name is \"" + o.background_name + "\"; it must have at most 15 bytes");
+    require(o.background_cpu >= -1 && o.background_cpu < guest_settings::cpu_count, is("background_cpu", o.background_cpu, "-1 or the number of a CPU"));
+    require(o.background_nice >= -20 && o.background_nice <= 19, is("background_nice", o.background_nice, "from -20 to 19"));
+    require(o.background_realtime_priority >= 0 && o.background_realtime_priority <= 99,
+            is("background_realtime_priority", o.background_realtime_priority, "from 0 to 99"));
     struct {
       char const* name;
       duration value;
@@ -43,12 +48,12 @@ class configuration {
   bool complete() {
     if (environment::boolean("OTEL_SDK_DISABLED")) return false;
     report_what_is_not_there_yet();
-    if (options_.sampler == nullptr) options_.sampler = std::make_shared<parent_based_sampler const>();
+    if (options_.sampler == nullptr) options_.sampler = shared<sampler const>::make<parent_based_sampler>();
     if (options_.exporter != nullptr) return true;
     std::string const chosen = environment::lower(environment::text("OTEL_TRACES_EXPORTER").value_or("otlp"));
     if (chosen == "none") return false;
     if (chosen == "console") {
-      options_.exporter = std::make_shared<console_exporter>();
+      options_.exporter = shared<exporter>::make<console_exporter>();
       return true;
     }
     if (chosen != "otlp") env_.ignored("OTEL_TRACES_EXPORTER", chosen, "known are otlp, console and none");
@@ -65,7 +70,7 @@ class configuration {
     if (auto const sampler = environment::text("OTEL_TRACES_SAMPLER"); sampler && environment::lower(*sampler) != "parentbased_always_on")
       env_.ignored("OTEL_TRACES_SAMPLER", *sampler, "set options.sampler");
   }
-  std::shared_ptr<exporter> make_otlp() const {
+  shared<exporter> make_otlp() const {
     otlp_http_options http;
     http.headers = options_.headers;
     for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}) {
@@ -75,7 +80,7 @@ class configuration {
       break;
     }
     http.timeout = timeout();
-    return std::make_shared<otlp_http_exporter>(at(std::move(http)));
+    return shared<exporter>::make<otlp_http_exporter>(at(std::move(http)));
   }
   duration timeout() const {
     if (options_.export_timeout != duration{}) return options_.export_timeout;

@@ -122,7 +122,7 @@ class memory_exporter final : public exporter {
 
  private:
   struct state;
-  std::shared_ptr<state> state_;
+  shared<state> state_;
 };
 
 /// Draws each finished local trace as a waterfall on a file descriptor: names, bars, durations, errors. A trace is finished when the
@@ -138,7 +138,7 @@ class console_exporter final : public exporter {
 
  private:
   struct state;
-  std::shared_ptr<state> state_;
+  shared<state> state_;
 };
 
 /// Where and how otlp_http_exporter sends. tracer_provider fills it from its options and the environment.
@@ -162,7 +162,7 @@ class otlp_http_exporter final : public exporter {
 
  private:
   struct state;
-  std::shared_ptr<state> state_;
+  shared<state> state_;
 };
 
 }  // namespace nanospan::inline v0

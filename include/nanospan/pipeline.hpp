@@ -115,9 +115,8 @@ class pipeline : export_wait {
 
   void run() {
     working const here{*this};
-#if defined(__linux__)
-    ::pthread_setname_np(::pthread_self(), "nanospan");
-#endif
+    settle_in({options_.background_name.c_str(), options_.background_cpu, options_.background_nice, options_.background_realtime_priority},
+              [this](std::string const& what) { report_(what); });
     while (!stopping()) {
       std::uint64_t const wanted = flush_wanted();
       round();

@@ -21,7 +21,7 @@ namespace detail {
 struct provider_state {
   std::mutex mutex;
   std::shared_ptr<pipeline> current;
-  std::vector<std::shared_ptr<sampler const>> samplers;  // all that there ever were: a thread may be asking one
+  std::vector<shared<sampler const>> samplers;  // all that there ever were: a thread may be asking one
   stats_snapshot reported;                                // what the providers before have told of
   bool hooked = false;                                    // atexit and fork handlers are in place
   bool forked = false;                                    // this process inherited a provider, and has made none of its own

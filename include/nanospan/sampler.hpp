@@ -6,8 +6,8 @@
 
 #include <nanospan/context.hpp>
 #include <nanospan/record.hpp>
+#include <nanospan/shared.hpp>
 
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -65,11 +65,11 @@ class always_off_sampler final : public sampler {
 
 /// A sampler for each kind of parent; null means the default, always on without a parent or under a sampled one, else always off.
 struct parent_based_slots {
-  std::shared_ptr<sampler const> root = {};
-  std::shared_ptr<sampler const> remote_parent_sampled = {};
-  std::shared_ptr<sampler const> remote_parent_not_sampled = {};
-  std::shared_ptr<sampler const> local_parent_sampled = {};
-  std::shared_ptr<sampler const> local_parent_not_sampled = {};
+  shared<sampler const> root = {};
+  shared<sampler const> remote_parent_sampled = {};
+  shared<sampler const> remote_parent_not_sampled = {};
+  shared<sampler const> local_parent_sampled = {};
+  shared<sampler const> local_parent_not_sampled = {};
 };
 
 /// Follows the parent's decision; asks `root` where there is none (OpenTelemetry, "ParentBased").
@@ -105,7 +105,7 @@ class parent_based_sampler final : public sampler {
  private:
   template <typename Default, typename... Slot>
   static void default_to(Slot&... slot) {
-    ((slot = slot ? std::move(slot) : std::make_shared<Default const>()), ...);
+    ((slot = slot ? std::move(slot) : shared<sampler const>::make<Default>()), ...);
   }
   parent_based_slots slots_;
 };

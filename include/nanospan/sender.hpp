@@ -22,7 +22,7 @@ struct sender_limits {
 
 class sender {
  public:
-  sender(std::shared_ptr<exporter> to, sender_limits limits, message_handler report)
+  sender(shared<exporter> to, sender_limits limits, message_handler report)
       : exporter_{std::move(to)}, limits_{limits}, report_{report} {
     random_.seed();
   }
@@ -77,7 +77,7 @@ class sender {
     } catch (...) {
       say([] { return std::string{"the exporter threw while it was shut down"}; });
     }
-    exporter_.reset();
+    exporter_ = nullptr;
   }
   // Nobody answers there: at the program's end not worth a wait.
   bool unreachable() const noexcept { return unreachable_; }
@@ -201,7 +201,7 @@ class sender {
     }
   }
 
-  std::shared_ptr<exporter> exporter_;
+  shared<exporter> exporter_;
   sender_limits limits_;
   message_handler report_;
   std::list<queued> queue_;  // the front stays where it is while it is being sent

@@ -3,11 +3,16 @@
 
 // Threads that are guests in the program: they handle none of its signals, but for those that a fault of their own raises. Background half.
 
+#include <cerrno>
+#include <cstring>
+#include <string>
 #include <thread>
 #include <utility>
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 namespace nanospan::inline v0::detail {
 
@@ -25,6 +30,45 @@ std::thread start_guest_thread(Run&& run) {
     ~signals_blocked() { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); }
   } const while_it_starts;  // a new thread inherits the mask
   return std::thread{std::forward<Run>(run)};
+}
+
+// How a guest wants to run; see options.
+struct guest_settings {
+#if defined(__linux__)
+  static constexpr int cpu_count = CPU_SETSIZE;
+#else
+  static constexpr int cpu_count = 0;  // POSIX pins no thread
+#endif
+  char const* name;
+  int cpu;
+  int nice;
+  int realtime_priority;
+};
+
+// Applies them to the calling thread, and says what the system refuses: `refused(std::string what)`.
+template <typename Refused>
+void settle_in(guest_settings const& as, Refused&& refused) {
+  auto const check = [&](int error, std::string const& what) {
+    if (error != 0) refused("the background thread cannot have " + what + ": " + std::strerror(error));
+  };
+#if defined(__linux__)
+  ::pthread_setname_np(::pthread_self(), as.name);
+  if (as.cpu >= 0) {
+    cpu_set_t only;
+    CPU_ZERO(&only);
+    CPU_SET(static_cast<std::size_t>(as.cpu), &only);
+    check(::pthread_setaffinity_np(::pthread_self(), sizeof only, &only), "CPU " + std::to_string(as.cpu));
+  }
+  // On Linux the nice value is a thread's own; 0 means the calling one.
+  if (as.nice != 0) check(::setpriority(PRIO_PROCESS, 0, as.nice) == 0 ? 0 : errno, "the nice value " + std::to_string(as.nice));
+#endif
+  int policy = SCHED_OTHER;
+  sched_param parameters{};
+  ::pthread_getschedparam(::pthread_self(), &policy, &parameters);
+  if (as.realtime_priority == 0 && policy != SCHED_FIFO && policy != SCHED_RR) return;
+  parameters.sched_priority = as.realtime_priority;
+  check(::pthread_setschedparam(::pthread_self(), as.realtime_priority == 0 ? SCHED_OTHER : SCHED_FIFO, &parameters),
+        "the real-time priority " + std::to_string(as.realtime_priority));
 }
 
 }  // namespace nanospan::inline v0::detail

@@ -30,7 +30,7 @@ class wake_up {
   bool made_ = false;
 };
 
-// When to drain next: an eighth of the fullest ring fills in between, as fast as it fills now. Slow to lengthen, quick to shorten. Drains that
+// When to drain next: a sixteenth of the fullest ring fills in between, as fast as it fills now. Slow to lengthen, quick to shorten. Drains that
 // come sooner, while something is being sent, count together.
 class pace {
  public:
@@ -56,7 +56,7 @@ class pace {
   }
 
  private:
-  static constexpr double share = 0.125;
+  static constexpr double share = 1.0 / 16;
 
   std::uint64_t interval_ = shortest;
   std::uint64_t drained_;

@@ -55,7 +55,7 @@ struct console_exporter::state {
 };
 
 console_exporter::console_exporter(int descriptor)
-    : state_{std::make_shared<state>(state{descriptor, waterfall_style::of(descriptor), {}, {}, 0})} {}
+    : state_{shared<state>::make<state>(state{descriptor, waterfall_style::of(descriptor), {}, {}, 0})} {}
 
 export_result console_exporter::export_batch(batch const& spans, export_wait& wait) {
   state& self = *state_;

@@ -15,7 +15,7 @@ struct memory_exporter::state {
   attribute_list resource;
 };
 
-memory_exporter::memory_exporter() : state_{std::make_shared<state>()} {}
+memory_exporter::memory_exporter() : state_{shared<state>::make<state>()} {}
 
 std::vector<span_data> memory_exporter::spans() const {
   std::lock_guard const lock{state_->mutex};

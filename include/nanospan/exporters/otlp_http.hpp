@@ -126,7 +126,7 @@ inline answer read_answer(socket_stream& stream, boost::beast::flat_buffer& buff
 
 }  // namespace detail
 
-otlp_http_exporter::otlp_http_exporter(otlp_http_options with) : state_{std::make_shared<state>()} {
+otlp_http_exporter::otlp_http_exporter(otlp_http_options with) : state_{shared<state>::make<state>()} {
   auto parsed = detail::url::parse(with.url);
   std::string const shown = "endpoint \"" + detail::url::without_credentials(with.url) + "\" (from " + with.url_source + ")";
   if (!parsed) throw configuration_error{shown + " is not a URL like http://localhost:4318"};
