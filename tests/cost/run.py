@@ -29,22 +29,21 @@ ENVIRONMENT = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
 
 @dataclasses.dataclass(frozen=True)
 class section:
-    """Figures of one unit. A figure may be off by `share` of the table's, and by `least`."""
+    """Figures of one unit. A figure may be off by `share` of the table's, or by `least`."""
     unit: str
     decimals: int = 0
     share: float = 0
     least: float = 0
     anywhere: bool = False  # holds whatever the versions of compiler and libraries: always compared
 
-    def tolerance(self, value):
-        return max(value * self.share, self.least) + 1e-9
+    def holds(self, value, before):
+        return abs(value - before) <= max(before * self.share, self.least) + 1e-9
 
     def text(self, value):
         return f"{value:.{self.decimals}f}"
 
-    def rule(self):
-        off = f"{self.share:.0%}" if self.share else f"{self.least:g}" if self.least else "none"
-        return f"tolerance: {off}{'; compared whatever the versions' if self.anywhere else ''}"
+    def tolerance(self):
+        return f"{self.share:.0%}" if self.share else f"{self.least:g}" if self.least else "none"
 
 
 # Recording is counted to the instruction, each time the same. Draining reads clocks, and goes a few instructions this way or that.
@@ -256,7 +255,7 @@ class table:
                 names[of][name] = None
         text = HEAD + "".join(f"#   {compiler:8}  {self.toolchains[compiler]}\n" for compiler in COMPILERS if compiler in self.toolchains)
         for of in SECTIONS:
-            text += f"\n[{of.unit}]  {of.rule()}\n" + f"{'#':44}" + "".join(f"  {compiler:>9}" for compiler in COMPILERS) + "\n"
+            text += f"\n[{of.unit}]  tolerance: {of.tolerance()}{'; compared whatever the versions' if of.anywhere else ''}\n" + f"{'#':44}" + "".join(f"  {compiler:>9}" for compiler in COMPILERS) + "\n"
             for name in names[of]:
                 values = [self.figures[compiler].get((of, name)) for compiler in COMPILERS]
                 line = f"{name:44}" + "".join(f"  {'-' if value is None else of.text(value):>9}" for value in values)
@@ -311,8 +310,8 @@ def difference(of, name, value, before):
     bar = BARS.get((of, name))
     if bar is not None and value > bar >= before:
         return f"{of.text(value)} {of.unit}: over the bar, which is {bar}"
-    if abs(value - before) > of.tolerance(before):
-        return f"{of.text(value)} {of.unit}: {'worse' if value > before else 'better'} than {of.text(before)} in figures.txt by more than {of.tolerance(before):.3g}"
+    if not of.holds(value, before):
+        return f"{of.text(value)} {of.unit}: {'worse' if value > before else 'better'} than {of.text(before)} in figures.txt; tolerance: {of.tolerance()}"
     return None
 
 
