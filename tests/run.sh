@@ -14,6 +14,7 @@ need ninja-build command -v ninja
 need python3 command -v python3
 need protobuf-compiler command -v protoc
 need clang command -v clang++
+need valgrind command -v valgrind
 need libboost-dev has_header boost/version.hpp
 need libprotobuf-dev has_header google/protobuf/message.h
 need catch2 bash -c 'ls /usr/lib/cmake/Catch2/Catch2Config.cmake /usr/lib/*/cmake/Catch2/Catch2Config.cmake /usr/share/cmake/Catch2/Catch2Config.cmake /usr/local/lib/cmake/Catch2/Catch2Config.cmake 2>/dev/null | grep -q .'
