@@ -56,7 +56,7 @@ WIRE = section("bytes on the wire a span", decimals=1, anywhere=True)
 CODE = section("bytes of machine code a call site", decimals=1, least=1)
 CONSTANTS = section("bytes of constants a call site", decimals=1, least=1)
 UNWINDING = section("bytes of unwinding tables a call site", decimals=1, least=4)
-LINES = section("preprocessed lines", share=0.01)
+LINES = section("preprocessed lines", share=0.05)
 HEADERS = section("standard headers that what records includes", anywhere=True)
 SECTIONS = (INSTRUCTIONS, DRAINING, ALLOCATIONS, SYSTEM_CALLS, RING, WIRE, CODE, CONSTANTS, UNWINDING, LINES, HEADERS)
 
