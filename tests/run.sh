@@ -12,6 +12,7 @@ need g++ command -v g++
 need cmake command -v cmake
 need ninja-build command -v ninja
 need python3 command -v python3
+need pkg-config command -v pkg-config
 need protobuf-compiler command -v protoc
 need clang command -v clang++
 need valgrind command -v valgrind
