@@ -22,9 +22,7 @@ need catch2 bash -c 'ls /usr/lib/cmake/Catch2/Catch2Config.cmake /usr/lib/*/cmak
 
 install_missing
 
-cmake -S . -B build/tests -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-  -DNANOSPAN_BUILD_TESTS=ON -DNANOSPAN_BUILD_BENCHMARKS=OFF -DNANOSPAN_BUILD_EXAMPLES=OFF
-# Two at a time: a file with the implementation takes half a gigabyte of compiler.
-cmake --build build/tests --parallel 2
-cd build/tests
-exec ctest --parallel 2 --output-on-failure "$@"
+# Two jobs at a time, as the preset says: a file with the implementation takes half a gigabyte of compiler.
+cmake --preset tests
+cmake --build --preset tests
+exec ctest --preset tests "$@"

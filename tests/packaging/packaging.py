@@ -237,6 +237,19 @@ class ways(unittest.TestCase):
             self.cmake("--build", "build", "--target", "charge")
             shutil.rmtree(self.shop / "build")
 
+    def test_presets(self):
+        presets = re.findall(r'^  "([^"]+)"', self.cmake("-S", self.nanospan, "--list-presets"), re.MULTILINE)
+        self.assertIn("tests", presets)
+        environment = {name: value for name, value in self.environment.items() if name not in ("CXX", "CMAKE_GENERATOR")}
+        self.environment = environment
+        for preset in presets:
+            with self.subTest(preset):
+                self.cmake("-S", self.nanospan, "--preset", preset, "-Wdev", "-Werror=dev")
+                self.assertTrue((self.nanospan / "build" / preset / "build.ninja").is_file())
+        for kind in ("buildPresets", "testPresets"):
+            for preset in json.loads((ROOT / "CMakePresets.json").read_text(encoding="utf-8"))[kind]:
+                self.assertIn(preset["configurePreset"], presets)
+
 
 if __name__ == "__main__":
     sys.exit(unittest.main())
