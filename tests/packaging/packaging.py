@@ -39,7 +39,7 @@ class ways(unittest.TestCase):
         self.shop = self.directory / "shop"
         shutil.copytree(HERE / "shop", self.shop)
         self.nanospan = self.copy_of_repository("nanospan")
-        self.environment = {name: os.environ[name] for name in ("PATH", "CXX") if name in os.environ}
+        self.environment = {name: os.environ[name] for name in ("PATH", "CXX", "NANOSPAN_TEST_BOOST") if name in os.environ}
         self.environment |= {"LC_ALL": "C", "CMAKE_GENERATOR": "Ninja", "CMAKE_EXPORT_COMPILE_COMMANDS": "ON"}
 
     def copy_of_repository(self, name):
@@ -249,6 +249,37 @@ class ways(unittest.TestCase):
         for kind in ("buildPresets", "testPresets"):
             for preset in json.loads((ROOT / "CMakePresets.json").read_text(encoding="utf-8"))[kind]:
                 self.assertIn(preset["configurePreset"], presets)
+
+    # ---- package managers --------------------------------------------------------------------------------------------------
+
+    def test_conan(self):
+        """`conan create` with the test of the package, and a project that uses it. No server is asked."""
+        (create,) = self.blocks("Conan")
+        conan = pathlib.Path(os.environ["NANOSPAN_TEST_CONAN"])
+        self.environment["CONAN_HOME"] = str(self.home / "conan")
+        self.environment["PATH"] = f"{conan.parent}:{self.environment['PATH']}"
+        self.run_(conan, "remote", "disable", "*")
+        self.run_(conan, "profile", "detect")
+        default = self.home / "conan/profiles/default"
+        detected = default.read_text(encoding="utf-8") + "\n[conf]\ntools.cmake.cmaketoolchain:generator=Ninja\n"
+        default.write_text(f"{detected}\n[platform_requires]\nboost/1.74.0\n", encoding="utf-8")
+        done = self.execute("bash", "-euc", create)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn(f"nanospan {VERSION}: the span arrived", done.stdout + done.stderr)
+        self.assertIn(f"nanospan/{VERSION}", create)
+
+        # With a Boost that Conan knows: the system's, made into a package.
+        default.write_text(detected, encoding="utf-8")
+        self.run_(conan, "create", HERE / "boost")
+        generators = ["-g", "CMakeDeps", "-g", "CMakeToolchain"]
+        self.run_(conan, "install", f"--requires=nanospan/{VERSION}", "-s", "compiler.cppstd=20", *generators, "-of", "deps")
+        shutil.rmtree(self.nanospan)
+        self.write_project()
+        self.configure("-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_TOOLCHAIN_FILE=deps/conan_toolchain.cmake")
+        self.cmake("--build", "build")
+        self.assert_shop_works("build/shop")
+        (main,) = [words for words in self.compile_commands() if words[-1].endswith("main.cpp")]
+        self.assertRegex(" ".join(main), rf"-isystem {re.escape(str(self.home))}/conan/p/b/boost\w*/p/include")
 
 
 if __name__ == "__main__":
