@@ -254,7 +254,7 @@ class ways(unittest.TestCase):
 
     def test_conan(self):
         """`conan create` with the test of the package, and a project that uses it. No server is asked."""
-        (create,) = self.blocks("Conan")
+        create, _ = self.blocks("Conan and vcpkg")
         conan = pathlib.Path(os.environ["NANOSPAN_TEST_CONAN"])
         self.environment["CONAN_HOME"] = str(self.home / "conan")
         self.environment["PATH"] = f"{conan.parent}:{self.environment['PATH']}"
@@ -280,6 +280,26 @@ class ways(unittest.TestCase):
         self.assert_shop_works("build/shop")
         (main,) = [words for words in self.compile_commands() if words[-1].endswith("main.cpp")]
         self.assertRegex(" ".join(main), rf"-isystem {re.escape(str(self.home))}/conan/p/b/boost\w*/p/include")
+
+    def test_vcpkg(self):
+        """The port, with a stand-in for vcpkg's helper functions (vcpkg itself comes from no registry)."""
+        _, command = self.blocks("Conan and vcpkg")
+        port = self.shop / re.search(r"--overlay-ports=(\S+)", command).group(1) / "nanospan"
+        manifest = json.loads((port / "vcpkg.json").read_text(encoding="utf-8"))
+        self.assertEqual((manifest["name"], manifest["version"], manifest["license"]), ("nanospan", VERSION, "Apache-2.0"))
+        package = self.directory / "package"
+        self.cmake(f"-DCURRENT_PORT_DIR={port}", f"-DCURRENT_PACKAGES_DIR={package}", f"-DCURRENT_BUILDTREES_DIR={self.directory / 'trees'}",
+                   "-DPORT=nanospan", f"-DVERSION={VERSION}", "-P", HERE / "vcpkg.cmake")
+        self.assertEqual(sorted(path.name for path in package.iterdir()), ["include", "lib", "share"])
+        self.assertEqual(sorted(path.name for path in (package / "share").iterdir()), ["nanospan"])
+        self.assertEqual((package / "share/nanospan/copyright").read_bytes(), (ROOT / "LICENSE").read_bytes())
+        # A project made of what the port tells its user.
+        usage = (package / "share/nanospan/usage").read_text(encoding="utf-8").split(":\n", 1)[1]
+        (self.shop / "CMakeLists.txt").write_text(
+            f"cmake_minimum_required(VERSION 3.20)\nproject(shop CXX)\nadd_executable(main main.cpp charge.cpp)\n{usage}", encoding="utf-8")
+        self.configure(f"-DCMAKE_PREFIX_PATH={package}")
+        self.cmake("--build", "build", "--target", "CMakeFiles/main.dir/charge.cpp.o")
+        self.assert_includes_system(package / "include")
 
 
 if __name__ == "__main__":
