@@ -14,12 +14,14 @@
 #include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include <netdb.h>
@@ -111,32 +113,36 @@ class socket_stream {
     return why;
   }
 
+  // Beast's SyncReadStream.
   template <typename Buffers>
   std::size_t read_some(Buffers const& buffers, error_code& error) {
-    return transfer(buffers, false, error, [&](msghdr& message) { return ::recvmsg(socket_.get(), &message, 0); });
-  }
-  template <typename Buffers>
-  std::size_t write_some(Buffers const& buffers, error_code& error) {
-    return transfer(buffers, true, error, [&](msghdr& message) { return ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL); });
+    iovec pieces[16];
+    std::size_t count = 0;
+    for (auto at = boost::asio::buffer_sequence_begin(buffers); at != boost::asio::buffer_sequence_end(buffers) && count < 16; ++at) {
+      boost::asio::mutable_buffer const piece = *at;
+      if (piece.size() != 0) pieces[count++] = {piece.data(), piece.size()};
+    }
+    return transfer(pieces, count, false, error);
   }
   template <typename Buffers>
   std::size_t read_some(Buffers const& buffers) {
-    return or_throw([&](error_code& error) { return read_some(buffers, error); });
-  }
-  template <typename Buffers>
-  std::size_t write_some(Buffers const& buffers) {
-    return or_throw([&](error_code& error) { return write_some(buffers, error); });
-  }
-
- private:
-  template <typename Call>
-  static std::size_t or_throw(Call&& call) {
     error_code error;
-    std::size_t const count = call(error);
+    std::size_t const count = read_some(buffers, error);
     if (error) throw boost::system::system_error{error};
     return count;
   }
+  // Both of them, to the last byte, from where they lie.
+  void write(std::string_view first, std::string_view second, error_code& error) {
+    error = {};
+    while (!error && !(first.empty() && second.empty())) {
+      iovec pieces[2] = {{const_cast<char*>(first.data()), first.size()}, {const_cast<char*>(second.data()), second.size()}};
+      std::size_t const moved = transfer(pieces, 2, true, error);
+      second.remove_prefix(moved > first.size() ? moved - first.size() : 0);
+      first.remove_prefix(std::min(moved, first.size()));
+    }
+  }
 
+ private:
   std::string connect(addrinfo const& address, std::uint64_t deadline) {
     socket_ = descriptor{::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, address.ai_protocol)};
     if (!socket_.open()) return std::strerror(errno);
@@ -153,24 +159,15 @@ class socket_stream {
     return std::strerror(error);
   }
 
-  template <typename Buffers, typename Call>
-  std::size_t transfer(Buffers const& buffers, bool writing, error_code& error, Call&& call) {
-    iovec pieces[16];
-    std::size_t count = 0;
-    std::size_t total = 0;
-    for (auto at = boost::asio::buffer_sequence_begin(buffers); at != boost::asio::buffer_sequence_end(buffers) && count < 16; ++at) {
-      auto const piece = *at;
-      if (piece.size() == 0) continue;
-      pieces[count++] = {const_cast<void*>(static_cast<void const*>(piece.data())), piece.size()};
-      total += piece.size();
-    }
+  // As much as goes at once, but something, unless there is nothing to move.
+  std::size_t transfer(iovec* pieces, std::size_t count, bool writing, error_code& error) {
     error = {};
-    if (total == 0) return 0;
+    if (count == 0) return 0;
     msghdr message{};
     message.msg_iov = pieces;
     message.msg_iovlen = count;
     for (;;) {
-      auto const moved = call(message);
+      auto const moved = writing ? ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL) : ::recvmsg(socket_.get(), &message, 0);
       if (moved > 0) return static_cast<std::size_t>(moved);
       if (moved == 0) {
         error = boost::asio::error::eof;
