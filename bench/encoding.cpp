@@ -75,7 +75,8 @@ void fill(proto::trace::v1::Span& span, std::byte const* record, detail::clock_c
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  bench::start(argc, argv);
   auto const records = make_records();
   detail::clock_converter clock;
   clock.take_anchor();
@@ -103,13 +104,11 @@ int main() {
   bench::figure f = bench::measure(10, nanospan_encodes, libprotobuf_encodes, [] {});
   // The same bytes, but for the order of spans: the encoder writes from the end.
   if (ours.size() != theirs.size()) {
-    std::printf("%zu bytes here, %zu by libprotobuf: not the same work\n", ours.size(), theirs.size());
+    std::printf("! %zu bytes here, %zu by libprotobuf: not the same work\n", ours.size(), theirs.size());
     return 1;
   }
-  f.nanoseconds /= spans_a_batch;
-  f.baseline /= spans_a_batch;
-  bench::show_header("libprotobuf");
-  bench::show("encoding a span, 4 attributes", f, 0.20);
-  std::printf("%.1f bytes a span\n", static_cast<double>(ours.size()) / spans_a_batch);
+  bench::section("Encoding");
+  bench::row("encoding a span, 4 attributes", f.ratio, "× libprotobuf", bench::at_most(0.20), f.each / spans_a_batch);
+  bench::row("  bytes a span", static_cast<double>(ours.size()) / spans_a_batch, "bytes");
   return 0;
 }
