@@ -36,6 +36,8 @@
 
 // What is shared by every library of a process stays one object, also under -fvisibility=hidden.
 #define NANOSPAN_DETAIL_SHARED __attribute__((visibility("default")))
+// What each library has for itself. Left to itself g++ makes one per process of it, and then never unloads the library that it lies in.
+#define NANOSPAN_DETAIL_OWN __attribute__((visibility("hidden")))
 // Recording is called from everywhere and must stay small there; thread-local addresses must be looked up anew after a
 // coroutine moves to another thread, which a compiler does only across a call that it cannot see through.
 #define NANOSPAN_DETAIL_OUT_OF_LINE __attribute__((noinline))
@@ -640,6 +642,10 @@ struct site {
 
   consteval site(literal name_, span_kind kind_, char const* file_, std::uint32_t line_, char const* function_) noexcept
       : name{name_.data()}, file{file_}, function{function_}, line{line_}, name_size{name_.size()}, kind{kind_} {}
+};
+// The one of a call site in this library: an inline function's, too, goes when the library is unloaded.
+struct NANOSPAN_DETAIL_OWN own_site {
+  site value;
 };
 
 enum record_flag : std::uint8_t {
@@ -1867,10 +1873,10 @@ class innermost_event : public attribute_setters<innermost_event> {
 
 // A static in an expression, so that the whole is one declaration; no lambda, which would hide structured bindings and the
 // function's name.
-#define NANOSPAN_DETAIL_SITE(name, kind)                                                                \
-  __extension__({                                                                                       \
-    static constexpr ::nanospan::detail::site nanospan_site{name, kind, __FILE__, __LINE__, __func__}; \
-    &nanospan_site;                                                                                     \
+#define NANOSPAN_DETAIL_SITE(name, kind)                                                                       \
+  __extension__({                                                                                              \
+    static constexpr ::nanospan::detail::own_site nanospan_site{{name, kind, __FILE__, __LINE__, __func__}}; \
+    &nanospan_site.value;                                                                                      \
   })
 // The second declarator only says the attributes; it exists because an if around them would be a second statement.
 #define NANOSPAN_DETAIL_SPAN(name, kind, ...)                                                                                   \

@@ -22,6 +22,8 @@
 
 // What is shared by every library of a process stays one object, also under -fvisibility=hidden.
 #define NANOSPAN_DETAIL_SHARED __attribute__((visibility("default")))
+// What each library has for itself. Left to itself g++ makes one per process of it, and then never unloads the library that it lies in.
+#define NANOSPAN_DETAIL_OWN __attribute__((visibility("hidden")))
 // Recording is called from everywhere and must stay small there; thread-local addresses must be looked up anew after a
 // coroutine moves to another thread, which a compiler does only across a call that it cannot see through.
 #define NANOSPAN_DETAIL_OUT_OF_LINE __attribute__((noinline))

@@ -66,10 +66,10 @@ class innermost_event : public attribute_setters<innermost_event> {
 
 // A static in an expression, so that the whole is one declaration; no lambda, which would hide structured bindings and the
 // function's name.
-#define NANOSPAN_DETAIL_SITE(name, kind)                                                                \
-  __extension__({                                                                                       \
-    static constexpr ::nanospan::detail::site nanospan_site{name, kind, __FILE__, __LINE__, __func__}; \
-    &nanospan_site;                                                                                     \
+#define NANOSPAN_DETAIL_SITE(name, kind)                                                                       \
+  __extension__({                                                                                              \
+    static constexpr ::nanospan::detail::own_site nanospan_site{{name, kind, __FILE__, __LINE__, __func__}}; \
+    &nanospan_site.value;                                                                                      \
   })
 // The second declarator only says the attributes; it exists because an if around them would be a second statement.
 #define NANOSPAN_DETAIL_SPAN(name, kind, ...)                                                                                   \

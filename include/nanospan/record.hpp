@@ -29,6 +29,10 @@ struct site {
   consteval site(literal name_, span_kind kind_, char const* file_, std::uint32_t line_, char const* function_) noexcept
       : name{name_.data()}, file{file_}, function{function_}, line{line_}, name_size{name_.size()}, kind{kind_} {}
 };
+// The one of a call site in this library: an inline function's, too, goes when the library is unloaded.
+struct NANOSPAN_DETAIL_OWN own_site {
+  site value;
+};
 
 enum record_flag : std::uint8_t {
   monotonic_ticks = 1,   // start and end are nanoseconds of CLOCK_MONOTONIC, not the processor's counter
