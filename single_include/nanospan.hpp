@@ -1152,7 +1152,7 @@ struct sampling_plan {
 }  // namespace detail
 
 /// Decides about spans that start. Any thread, many at once; must not block: it runs where the span starts.
-class sampler {
+class NANOSPAN_DETAIL_SHARED sampler {
  public:
   virtual ~sampler() = default;
   virtual sampling_decision should_sample(sampling_parameters const& parameters) const noexcept = 0;
@@ -1969,7 +1969,7 @@ class duration {
 using message_handler = void (*)(std::string_view line) noexcept;
 
 /// Thrown by constructors only; what() names the option and the offending value.
-class configuration_error : public std::exception {
+class NANOSPAN_DETAIL_SHARED configuration_error : public std::exception {
  public:
   explicit configuration_error(std::string text) : text_{std::move(text)} {}
   char const* what() const noexcept override { return text_.c_str(); }
@@ -2081,7 +2081,7 @@ struct span_data {
 };
 
 /// Some finished spans, encoded: the bytes of an OTLP ExportTraceServiceRequest (and TracesData, which has the same shape).
-struct batch {
+struct NANOSPAN_DETAIL_SHARED batch {
   std::string otlp;
   std::size_t span_count = 0;
 
@@ -2090,7 +2090,7 @@ struct batch {
   attribute_list resource() const;
 };
 
-struct waterfall_style {
+struct NANOSPAN_DETAIL_SHARED waterfall_style {
   bool colour = false;
   std::size_t columns = 100;  ///< of the whole picture; no less than 40 are used
 
@@ -2098,12 +2098,12 @@ struct waterfall_style {
   static waterfall_style of(int descriptor);
 };
 /// Draws spans of one trace as text, a line a span: the tree of names, bars, durations, errors. Body with the implementation.
-std::string waterfall(std::vector<span_data> spans, waterfall_style style = {});
+NANOSPAN_DETAIL_SHARED std::string waterfall(std::vector<span_data> spans, waterfall_style style = {});
 
 // ---- the interface ----------------------------------------------------------------------------------------------------------
 
 /// How an exporter waits: the rings are drained meanwhile, and the wait ends early when the provider must stop.
-class export_wait {
+class NANOSPAN_DETAIL_SHARED export_wait {
  public:
   virtual ~export_wait() = default;
   enum class outcome { ready, timed_out, stopped };
@@ -2126,7 +2126,7 @@ struct export_result {
 };
 
 /// A destination. All calls come from one thread at a time.
-class exporter {
+class NANOSPAN_DETAIL_SHARED exporter {
  public:
   virtual ~exporter() = default;
   /// One attempt. Waits only through `wait`.
@@ -2141,7 +2141,7 @@ class exporter {
 // ---- the exporters ----------------------------------------------------------------------------------------------------------
 
 /// Keeps what is exported, a thread's spans in the order in which they ended, for users' tests: `auto spans = std::make_shared<nanospan::memory_exporter>();`. Any thread.
-class memory_exporter final : public exporter {
+class NANOSPAN_DETAIL_SHARED memory_exporter final : public exporter {
  public:
   memory_exporter();
   std::vector<span_data> spans() const;
@@ -2159,7 +2159,7 @@ class memory_exporter final : public exporter {
 /// Draws each finished local trace as a waterfall on a file descriptor: names, bars, durations, errors. A trace is finished when the
 /// root of its part in this process has arrived; what arrives later, or has no root when the provider ends, is drawn by itself. In
 /// colour on a terminal, unless NO_COLOR is set. Does not own the descriptor.
-class console_exporter final : public exporter {
+class NANOSPAN_DETAIL_SHARED console_exporter final : public exporter {
  public:
   explicit console_exporter(int descriptor = 1);
 
@@ -2181,7 +2181,7 @@ struct otlp_http_options {
 };
 
 /// POSTs batches as OTLP/HTTP protobuf over one kept-alive connection (OTLP specification, "OTLP/HTTP").
-class otlp_http_exporter final : public exporter {
+class NANOSPAN_DETAIL_SHARED otlp_http_exporter final : public exporter {
  public:
   /// Throws configuration_error for a URL that cannot be used.
   explicit otlp_http_exporter(otlp_http_options options);
@@ -2297,7 +2297,7 @@ namespace detail {
 
 class pipeline;
 // Where the linker names this, define NANOSPAN_IMPLEMENTATION in exactly one source file, before it includes nanospan.hpp.
-pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with);
+NANOSPAN_DETAIL_SHARED pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with);
 
 // How the whole process reaches the living provider's pipeline without referring to the implementation.
 struct pipeline_door {
@@ -2325,7 +2325,7 @@ inline bool drain(duration limit = duration::of_milliseconds(2'000)) noexcept {
 }
 
 /// Records from its construction to its destruction; one at a time in a process (another throws, and another may follow).
-class tracer_provider {
+class NANOSPAN_DETAIL_SHARED tracer_provider {
  public:
   /// Throws configuration_error for a bad option or a second provider; a bad variable is reported and ignored.
   explicit tracer_provider(options with = {}) : pipeline_{detail::define_NANOSPAN_IMPLEMENTATION_in_one_source_file(std::move(with))} {}

@@ -50,7 +50,7 @@ struct span_data {
 };
 
 /// Some finished spans, encoded: the bytes of an OTLP ExportTraceServiceRequest (and TracesData, which has the same shape).
-struct batch {
+struct NANOSPAN_DETAIL_SHARED batch {
   std::string otlp;
   std::size_t span_count = 0;
 
@@ -59,7 +59,7 @@ struct batch {
   attribute_list resource() const;
 };
 
-struct waterfall_style {
+struct NANOSPAN_DETAIL_SHARED waterfall_style {
   bool colour = false;
   std::size_t columns = 100;  ///< of the whole picture; no less than 40 are used
 
@@ -67,12 +67,12 @@ struct waterfall_style {
   static waterfall_style of(int descriptor);
 };
 /// Draws spans of one trace as text, a line a span: the tree of names, bars, durations, errors. Body with the implementation.
-std::string waterfall(std::vector<span_data> spans, waterfall_style style = {});
+NANOSPAN_DETAIL_SHARED std::string waterfall(std::vector<span_data> spans, waterfall_style style = {});
 
 // ---- the interface ----------------------------------------------------------------------------------------------------------
 
 /// How an exporter waits: the rings are drained meanwhile, and the wait ends early when the provider must stop.
-class export_wait {
+class NANOSPAN_DETAIL_SHARED export_wait {
  public:
   virtual ~export_wait() = default;
   enum class outcome { ready, timed_out, stopped };
@@ -95,7 +95,7 @@ struct export_result {
 };
 
 /// A destination. All calls come from one thread at a time.
-class exporter {
+class NANOSPAN_DETAIL_SHARED exporter {
  public:
   virtual ~exporter() = default;
   /// One attempt. Waits only through `wait`.
@@ -110,7 +110,7 @@ class exporter {
 // ---- the exporters ----------------------------------------------------------------------------------------------------------
 
 /// Keeps what is exported, a thread's spans in the order in which they ended, for users' tests: `auto spans = std::make_shared<nanospan::memory_exporter>();`. Any thread.
-class memory_exporter final : public exporter {
+class NANOSPAN_DETAIL_SHARED memory_exporter final : public exporter {
  public:
   memory_exporter();
   std::vector<span_data> spans() const;
@@ -128,7 +128,7 @@ class memory_exporter final : public exporter {
 /// Draws each finished local trace as a waterfall on a file descriptor: names, bars, durations, errors. A trace is finished when the
 /// root of its part in this process has arrived; what arrives later, or has no root when the provider ends, is drawn by itself. In
 /// colour on a terminal, unless NO_COLOR is set. Does not own the descriptor.
-class console_exporter final : public exporter {
+class NANOSPAN_DETAIL_SHARED console_exporter final : public exporter {
  public:
   explicit console_exporter(int descriptor = 1);
 
@@ -150,7 +150,7 @@ struct otlp_http_options {
 };
 
 /// POSTs batches as OTLP/HTTP protobuf over one kept-alive connection (OTLP specification, "OTLP/HTTP").
-class otlp_http_exporter final : public exporter {
+class NANOSPAN_DETAIL_SHARED otlp_http_exporter final : public exporter {
  public:
   /// Throws configuration_error for a URL that cannot be used.
   explicit otlp_http_exporter(otlp_http_options options);

@@ -49,7 +49,7 @@ class duration {
 using message_handler = void (*)(std::string_view line) noexcept;
 
 /// Thrown by constructors only; what() names the option and the offending value.
-class configuration_error : public std::exception {
+class NANOSPAN_DETAIL_SHARED configuration_error : public std::exception {
  public:
   explicit configuration_error(std::string text) : text_{std::move(text)} {}
   char const* what() const noexcept override { return text_.c_str(); }

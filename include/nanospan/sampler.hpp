@@ -39,7 +39,7 @@ struct sampling_plan {
 }  // namespace detail
 
 /// Decides about spans that start. Any thread, many at once; must not block: it runs where the span starts.
-class sampler {
+class NANOSPAN_DETAIL_SHARED sampler {
  public:
   virtual ~sampler() = default;
   virtual sampling_decision should_sample(sampling_parameters const& parameters) const noexcept = 0;

@@ -13,7 +13,7 @@ namespace detail {
 
 class pipeline;
 // Where the linker names this, define NANOSPAN_IMPLEMENTATION in exactly one source file, before it includes nanospan.hpp.
-pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with);
+NANOSPAN_DETAIL_SHARED pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with);
 
 // How the whole process reaches the living provider's pipeline without referring to the implementation.
 struct pipeline_door {
@@ -41,7 +41,7 @@ inline bool drain(duration limit = duration::of_milliseconds(2'000)) noexcept {
 }
 
 /// Records from its construction to its destruction; one at a time in a process (another throws, and another may follow).
-class tracer_provider {
+class NANOSPAN_DETAIL_SHARED tracer_provider {
  public:
   /// Throws configuration_error for a bad option or a second provider; a bad variable is reported and ignored.
   explicit tracer_provider(options with = {}) : pipeline_{detail::define_NANOSPAN_IMPLEMENTATION_in_one_source_file(std::move(with))} {}
