@@ -988,7 +988,9 @@ inline void forget_parent() noexcept {
 }
 
 // The thread's first span: seeds its ids, finds or makes a slot, hooks the thread's exit. Null without memory or after that exit.
-NANOSPAN_DETAIL_COLD inline thread_slot* acquire_slot() noexcept {
+// Shared, so that the hooks are the program's, and not code of a plugin that happened to record first and is then unloaded: fork would
+// lose its handler, and the plugin would stay until the thread ends.
+NANOSPAN_DETAIL_SHARED NANOSPAN_DETAIL_COLD inline thread_slot* acquire_slot() noexcept {
   if (this_thread.exited) return nullptr;
   // Relaxed: whichever thread is first hooks; a fork that another thread makes meanwhile is not its child's first span.
   if (!registry.fork_hooked.exchange(true, std::memory_order_relaxed)) ::pthread_atfork(nullptr, nullptr, forget_parent);
@@ -5449,6 +5451,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   // Relaxed: rings that exist keep their size.
   registry.ring_bytes.store(with.ring_bytes, std::memory_order_relaxed);
   registry.ring_memory_limit_bytes.store(with.ring_memory_limit_bytes, std::memory_order_relaxed);
+  asm volatile("" : : "r"(&acquire_slot));  // so that the program has it, though it may record in its plugins only
   provider.samplers.push_back(with.sampler);
   auto const made = std::make_shared<pipeline>(std::move(with), env, report);
   if (!provider.hooked) {
