@@ -34,6 +34,7 @@
 // The background half: only in the one source file that defines NANOSPAN_IMPLEMENTATION.
 #if defined(NANOSPAN_IMPLEMENTATION) && !defined(NANOSPAN_IMPLEMENTATION_HPP)
 #define NANOSPAN_IMPLEMENTATION_HPP
+#include <nanospan/detail/joined.hpp>
 #include <nanospan/detail/descriptor.hpp>
 #include <nanospan/detail/guest_thread.hpp>
 #include <nanospan/detail/turn.hpp>

@@ -153,7 +153,11 @@ class id {
   constexpr id() noexcept = default;
   explicit constexpr id(std::array<std::uint8_t, Bytes> const& bytes) noexcept : words_{std::bit_cast<words>(bytes)} {}
 
-  constexpr bool valid() const noexcept { return words_ != words{}; }
+  constexpr bool valid() const noexcept {
+    std::uint64_t any = 0;  // an array's == may be a call
+    for (std::uint64_t const word : words_) any |= word;
+    return any != 0;
+  }
   constexpr std::array<std::uint8_t, Bytes> bytes() const noexcept {
     return std::bit_cast<std::array<std::uint8_t, Bytes>>(words_);
   }
@@ -515,13 +519,17 @@ enum class entry_type : std::uint8_t {
   event, status, name, tracestate, dropped, heap_block,
 };
 
-// What a record says of one of its pieces; see record.hpp for how.
+inline constexpr std::uint16_t copied_key = 16;  // beside an entry_type
+
+// What a record says of one of its pieces, but for its size; see record.hpp for how. In 16 bytes: an attribute's takes two stores.
 struct entry_head {
   char const* key;
   std::uint16_t key_size;
-  entry_type type;
-  bool key_is_copied;
-  std::uint32_t size;  // payload bytes, without the padding to the next multiple of 8
+  std::uint16_t what;  // entry_type, and copied_key
+
+  constexpr entry_head(char const* key_, std::uint16_t key_size_, entry_type type, bool is_copied) noexcept
+      : key{key_}, key_size{key_size_}, what{static_cast<std::uint16_t>(static_cast<unsigned>(type) | (is_copied ? copied_key : 0u))} {}
+  constexpr entry_type type() const noexcept { return static_cast<entry_type>(what & (copied_key - 1u)); }
 };
 static_assert(sizeof(entry_head) == 16);
 
@@ -533,25 +541,30 @@ static_assert(sizeof(entry_head) == 16);
 class attribute {
  public:
   template <typename Value>
-  constexpr attribute(literal key, Value const& value) noexcept
-      : attribute({key.data(), key.size(), {}, false, 0}, value, 0) {}
+  constexpr attribute(literal key, Value const& value) noexcept : head_{key.data(), key.size(), type_of<Value>(), false} { set(value); }
   template <typename Value>
   constexpr attribute(copied key, Value const& value) noexcept
-      : attribute({key.text.data(), static_cast<std::uint16_t>(key.text.size()), {}, true, 0}, value, 0) {}
+      : head_{key.text.data(), static_cast<std::uint16_t>(key.text.size()), type_of<Value>(), true} { set(value); }
 
  private:
   friend class span_recorder;
 
   template <typename Value>
-  constexpr attribute(detail::entry_head head, Value const& value, int) noexcept : head_{head} {
+  static consteval detail::entry_type type_of() noexcept {
     using detail::entry_type;
+    if (std::same_as<Value, bool>) return entry_type::boolean;
+    if (std::integral<Value>) return std::signed_integral<Value> ? entry_type::signed_integer : entry_type::unsigned_integer;
+    return std::floating_point<Value> ? entry_type::floating : entry_type::string;
+  }
+  template <typename Value>
+  constexpr void set(Value const& value) noexcept {
     if constexpr (std::same_as<Value, bool>) {
-      set(entry_type::boolean, value ? 1u : 0u);
+      value_.bits = value ? 1u : 0u;
     } else if constexpr (std::integral<Value>) {
       static_assert(sizeof(Value) <= sizeof(std::uint64_t), "an attribute's integer has at most 64 bits");
-      set(std::signed_integral<Value> ? entry_type::signed_integer : entry_type::unsigned_integer, static_cast<std::uint64_t>(value));
+      value_.bits = static_cast<std::uint64_t>(value);
     } else if constexpr (std::floating_point<Value>) {
-      set(entry_type::floating, std::bit_cast<std::uint64_t>(static_cast<double>(value)));
+      value_.bits = std::bit_cast<std::uint64_t>(static_cast<double>(value));
     } else {
       static_assert(std::is_convertible_v<Value const&, std::string_view> && !std::is_null_pointer_v<Value>, "an attribute's value is a bool, a number or text");
       if constexpr (std::is_pointer_v<Value>) {
@@ -561,22 +574,19 @@ class attribute {
       }
     }
   }
-  constexpr void set(detail::entry_type type, std::uint64_t bits) noexcept {
-    head_.type = type;
-    head_.size = sizeof bits;
-    value_.bits = bits;
-  }
   constexpr void set_text(std::string_view text) noexcept {
-    head_.type = detail::entry_type::string;
-    head_.size = static_cast<std::uint32_t>(text.size() < 0xffff'ffff ? text.size() : 0xffff'ffff);
     value_.text = text.data();
+    text_size_ = text.size();
   }
+  // Payload of its entry, in bytes.
+  NANOSPAN_DETAIL_INLINE std::size_t value_size() const noexcept { return head_.type() == detail::entry_type::string ? text_size_ : sizeof value_.bits; }
 
   detail::entry_head head_;
   union {
     std::uint64_t bits;
     char const* text;
-  } value_{};
+  } value_;
+  std::size_t text_size_;  // of text only: the others leave it as it is
 };
 
 namespace detail {
@@ -679,30 +689,31 @@ inline constexpr std::uint32_t inline_entry_bytes = 256;
 // The bound on one span's entries. What would pass it is left out and counted in dropped_attributes_count.
 inline constexpr std::uint32_t max_entry_bytes = 1u << 20;
 
-// In 64 bits: a user's value may be as large as 32 bits can say.
-constexpr std::uint64_t padded(std::uint64_t bytes) noexcept { return (bytes + 7) & ~std::uint64_t{7}; }
+constexpr std::size_t padded(std::size_t bytes) noexcept { return (bytes + 7) & ~std::size_t{7}; }
 
 // What stands before every entry: a word, and a second one where the first cannot say the size.
 //   bits 0-47   the address of the key, a literal; of a copied key the size, and its characters are the payload's first bytes
-//   bits 48-51  entry_type
-//   bit  52     the key is copied
+//   bits 48-52  entry_type, and copied_key
 //   bits 53-63  payload bytes without the padding to the next multiple of 8; all ones: the next word says them
 inline constexpr unsigned entry_key_bits = 48;
 inline constexpr unsigned entry_size_shift = 53;
-inline constexpr std::uint32_t long_entry = 0x7ff;
+inline constexpr std::size_t long_entry = 0x7ff;
+inline constexpr unsigned short_entry_bits = 10;  // sizes of so many bits fit into the first word, with room for long_entry
 
+constexpr bool is_short(std::size_t size) noexcept { return size >> short_entry_bits == 0; }
+constexpr std::size_t head_bytes(std::size_t size) noexcept { return is_short(size) ? 8 : 16; }
 inline std::uint64_t address_of(char const* key) noexcept { return reinterpret_cast<std::uintptr_t>(key); }
-constexpr std::uint32_t head_bytes(std::uint32_t size) noexcept { return size < long_entry ? 8 : 16; }
-// The first word; of an entry whose size may still grow the long form.
-inline std::uint64_t entry_word(entry_head const& head, std::uint32_t size) noexcept {
-  std::uint64_t const key = head.key_is_copied ? head.key_size : address_of(head.key);
-  std::uint64_t const what = static_cast<std::uint64_t>(head.type) | (head.key_is_copied ? 16u : 0u);
-  return key | what << entry_key_bits | std::uint64_t{size < long_entry ? size : long_entry} << entry_size_shift;
+// The first word; of an entry whose size may still grow, that of long_entry.
+inline std::uint64_t entry_word(entry_head const& head, std::size_t size) noexcept {
+  std::uint64_t const key = (head.what & copied_key) != 0 ? head.key_size : address_of(head.key);
+  return key | std::uint64_t{head.what} << entry_key_bits | std::uint64_t{is_short(size) ? size : long_entry} << entry_size_shift;
 }
-constexpr entry_type type_of(std::uint64_t word) noexcept { return static_cast<entry_type>(word >> entry_key_bits & 15u); }
-constexpr bool key_is_copied_in(std::uint64_t word) noexcept { return (word >> entry_key_bits & 16u) != 0; }
-// Literals lie below 2^48 on every machine that we know. Where one does not (an address with a tag), its characters are copied.
-inline bool must_be_copied(entry_head const& head) noexcept { return head.key_is_copied || address_of(head.key) >> entry_key_bits != 0; }
+constexpr std::uint16_t what_of(std::uint64_t word) noexcept { return static_cast<std::uint16_t>(word >> entry_key_bits & 31u); }
+constexpr entry_type type_of(std::uint64_t word) noexcept { return static_cast<entry_type>(what_of(word) & (copied_key - 1u)); }
+constexpr bool key_is_copied_in(std::uint64_t word) noexcept { return (what_of(word) & copied_key) != 0; }
+// Not 0 for a key that is no literal below 2^48. Literals are, on every machine that we know; where one is not (an address with a tag), its
+// characters are copied.
+inline std::uint64_t must_be_copied(entry_head const& head) noexcept { return address_of(head.key) >> entry_key_bits | (head.what & copied_key); }
 
 // Payload of an event: the ticks, then its attributes' entries. Payload of heap_block: where the entries are instead.
 struct event_payload {
@@ -1302,13 +1313,13 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
       dropped_ += description.empty() ? 0u : 1u;
       return;
     }
-    std::size_t const longest = room - detail::head_bytes(room - detail::head_bytes(0));
+    std::size_t const longest = room - detail::head_bytes(room);  // on the safe side, where that is between the two
     std::size_t size = description.size();
     if (size > longest) {
       size = longest;
       while (size != 0 && (static_cast<std::uint8_t>(description[size]) & 0xc0) == 0x80) --size;  // no half of a character
     }
-    std::byte* const place = append({nullptr, 0, detail::entry_type::status, false, static_cast<std::uint32_t>(size)});
+    std::byte* const place = append({nullptr, 0, detail::entry_type::status, false}, size);
     if (place != nullptr && size != 0) std::memcpy(place, description.data(), size);
   }
   void error(char const* description) noexcept { error(description != nullptr ? std::string_view{description} : std::string_view{}); }
@@ -1436,11 +1447,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   friend class detail::attribute_setters<span_recorder>;
 
   event_attributes event_named(std::string_view name, bool copied) noexcept {
-    return add_event({name.data(), static_cast<std::uint16_t>(name.size()), {}, copied, 0});
-  }
-
-  static constexpr std::uint32_t bounded(std::size_t size) noexcept {
-    return static_cast<std::uint32_t>(size < detail::max_entry_bytes ? size : detail::max_entry_bytes);
+    return add_event({name.data(), static_cast<std::uint16_t>(name.size()), detail::entry_type::event, copied});
   }
 
   NANOSPAN_DETAIL_COLD sampling_decision ask(birth const& as, detail::active_context const& parent) const noexcept {
@@ -1466,87 +1473,85 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     std::byte const* end;
   };
   NANOSPAN_DETAIL_INLINE void add_into(cursor& left, attribute const& one) noexcept {
-    std::uint64_t const size = detail::head_bytes(0) + detail::padded(one.head_.size);
-    if (detail::must_be_copied(one.head_) || one.head_.size >= detail::long_entry || static_cast<std::uint64_t>(left.end - left.place) < size) [[unlikely]] {
-      used_ = static_cast<std::uint32_t>(left.place - entries_);
-      add(one);
-      left = {entries_ + used_, entries_ + capacity_};
-      return;
+    // Numbers apart from text: all but the key and the type is known of them.
+    if (one.head_.type() == detail::entry_type::string) {
+      if (std::byte* const place = put_head(left, one.head_, one.text_size_)) return detail::copy_text(place, one.value_.text, one.text_size_);
+    } else {
+      if (std::byte* const place = put_head(left, one.head_, sizeof one.value_.bits)) return detail::copy_word(place, &one.value_.bits);
     }
-    put_word(left.place, detail::entry_word(one.head_, one.head_.size));
-    put_value(left.place + detail::head_bytes(0), one);
-    left.place += size;
+    used_ = static_cast<std::uint32_t>(left.place - entries_);
+    add(one);
+    left = {entries_ + used_, entries_ + capacity_};
+  }
+  // The short way, for a literal key and a value of less than a kibibyte that finds room: where the value goes. Null otherwise.
+  NANOSPAN_DETAIL_INLINE static std::byte* put_head(cursor& left, detail::entry_head const& head, std::size_t size) noexcept {
+    std::size_t const all = detail::head_bytes(0) + detail::padded(size);
+    bool const is_unusual = (detail::must_be_copied(head) | size >> detail::short_entry_bits) != 0;
+    if (is_unusual || static_cast<std::size_t>(left.end - left.place) < all) [[unlikely]]
+      return nullptr;
+    std::byte* const place = left.place;
+    put_word(place, detail::address_of(head.key) | std::uint64_t{head.what} << detail::entry_key_bits | std::uint64_t{size} << detail::entry_size_shift);
+    left.place += all;
+    return place + detail::head_bytes(0);
   }
   NANOSPAN_DETAIL_INLINE static void put_word(std::byte* place, std::uint64_t word) noexcept {
     word = detail::in_register(word);
     std::memcpy(place, &word, sizeof word);
   }
   NANOSPAN_DETAIL_INLINE static void put_value(std::byte* place, attribute const& one) noexcept {
-    if (one.head_.type == detail::entry_type::string) detail::copy_text(place, one.value_.text, one.head_.size);
+    if (one.head_.type() == detail::entry_type::string) detail::copy_text(place, one.value_.text, one.text_size_);
     else detail::copy_word(place, &one.value_.bits);
   }
   // The long way: a copied key, no room, a long text.
   NANOSPAN_DETAIL_COLD void add(attribute const& one) noexcept {
     if (!recording()) return;
-    if (detail::must_be_copied(one.head_)) return add_copied(one);
-    std::byte* const place = append(one.head_);
+    bool const copy = detail::must_be_copied(one.head_) != 0;
+    std::byte* const place = copy ? append_copied(one.head_, one.value_size()) : append(one.head_, one.value_size());
     if (place != nullptr) put_value(place, one);
   }
   // The key's characters come first in the payload, padded to 8.
-  NANOSPAN_DETAIL_COLD void add_copied(attribute const& one) noexcept {
-    detail::entry_head head = one.head_;
-    bool const is_text = head.type == detail::entry_type::string;
-    std::uint32_t const value_size = head.size;
-    std::byte* const value = append_copied(head, value_size);
-    if (value != nullptr && value_size != 0)
-      std::memcpy(value, is_text ? static_cast<void const*>(one.value_.text) : &one.value_.bits, value_size);
-  }
-  std::byte* append_copied(detail::entry_head head, std::uint32_t value_size, bool may_grow = false) noexcept {
+  std::byte* append_copied(detail::entry_head head, std::size_t value_size, bool may_grow = false) noexcept {
     char const* const key = std::exchange(head.key, nullptr);
-    head.key_is_copied = true;
-    auto const key_bytes = static_cast<std::uint32_t>(detail::padded(head.key_size));
-    head.size = key_bytes + bounded(value_size);
-    std::byte* const place = append(head, may_grow);
+    head.what |= detail::copied_key;
+    std::size_t const key_bytes = detail::padded(head.key_size);
+    std::byte* const place = append(head, value_size > detail::max_entry_bytes ? value_size : key_bytes + value_size, may_grow);
     if (place == nullptr) return nullptr;
     if (head.key_size != 0) std::memcpy(place, key, head.key_size);
     return place + key_bytes;
   }
   NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept {
-    detail::entry_head const head{as.name, as.name_size, detail::entry_type::name, as.name_is_copied, 0};
-    if (detail::must_be_copied(head)) append_copied(head, 0);
-    else append(head);
+    detail::entry_head const head{as.name, as.name_size, detail::entry_type::name, as.name_is_copied};
+    if (detail::must_be_copied(head) != 0) append_copied(head, 0);
+    else append(head, 0);
   }
-  NANOSPAN_DETAIL_OUT_OF_LINE event_attributes add_event(detail::entry_head head) noexcept {
+  NANOSPAN_DETAIL_OUT_OF_LINE event_attributes add_event(detail::entry_head const& head) noexcept {
     if (!recording()) return {nullptr, 0};
     std::uint32_t const offset = used_;
     detail::event_payload const now{end_ticks()};
-    head.type = detail::entry_type::event;
-    head.size = sizeof now;
-    std::byte* const place = detail::must_be_copied(head) ? append_copied(head, sizeof now, true) : append(head, true);
+    std::byte* const place = detail::must_be_copied(head) != 0 ? append_copied(head, sizeof now, true) : append(head, sizeof now, true);
     if (place == nullptr) return {nullptr, 0};
     std::memcpy(place, &now, sizeof now);
     return {this, offset};
   }
 
   // Room for an entry, its head written, in the long form where it may grow; null when the span is full (counted).
-  NANOSPAN_DETAIL_INLINE std::byte* append(detail::entry_head const& head, bool may_grow = false) noexcept {
-    std::uint32_t const form = may_grow ? detail::long_entry : head.size;
-    std::uint64_t const size = detail::head_bytes(form) + detail::padded(head.size);
-    if (capacity_ - used_ < size) [[unlikely]] {
-      if (!grow(size)) {
+  NANOSPAN_DETAIL_INLINE std::byte* append(detail::entry_head const& head, std::size_t size, bool may_grow = false) noexcept {
+    std::size_t const form = may_grow ? detail::long_entry : size;
+    if (size > detail::max_entry_bytes || capacity_ - used_ < detail::head_bytes(form) + detail::padded(size)) [[unlikely]] {
+      if (size > detail::max_entry_bytes || !grow(static_cast<std::uint32_t>(detail::head_bytes(form) + detail::padded(size)))) {
         ++dropped_;
         return nullptr;
       }
     }
     std::byte* const place = entries_ + used_;
-    used_ += static_cast<std::uint32_t>(size);
+    used_ += static_cast<std::uint32_t>(detail::head_bytes(form) + detail::padded(size));
     put_word(place, detail::entry_word(head, form));
-    if (detail::head_bytes(form) != detail::head_bytes(0)) put_word(place + detail::head_bytes(0), head.size);
+    if (!detail::is_short(form)) put_word(place + detail::head_bytes(0), size);
     return place + detail::head_bytes(form);
   }
-  NANOSPAN_DETAIL_COLD bool grow(std::uint64_t size) noexcept {
+  NANOSPAN_DETAIL_COLD bool grow(std::uint32_t size) noexcept {
     if (used_ + size > detail::max_entry_bytes) return false;
-    std::uint32_t const wanted = std::bit_ceil(used_ + static_cast<std::uint32_t>(size));
+    std::uint32_t const wanted = std::bit_ceil(used_ + size);
     std::uint32_t const capacity = wanted < 1024 ? 1024 : wanted;
     bool const on_heap = entries_ != inline_;
     void* const block = std::realloc(on_heap ? entries_ : nullptr, capacity + spare_bytes);
@@ -1560,13 +1565,13 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   // The rare ends: entries on the heap, something left out, a tracestate.
   NANOSPAN_DETAIL_COLD void finish_slowly(detail::thread_block& thread) noexcept {
     if (has_state_) {
-      std::byte* const place = append({nullptr, 0, detail::entry_type::tracestate, false, state_->size});
+      std::byte* const place = append({nullptr, 0, detail::entry_type::tracestate, false}, state_->size);
       if (place != nullptr) std::memcpy(place, state_->view().data(), state_->size);
     }
     if (dropped_ != 0) {
       std::uint64_t const dropped = dropped_;
       capacity_ += spare_bytes;  // kept for this
-      std::memcpy(append({nullptr, 0, detail::entry_type::dropped, false, sizeof dropped}), &dropped, sizeof dropped);
+      std::memcpy(append({nullptr, 0, detail::entry_type::dropped, false}, sizeof dropped), &dropped, sizeof dropped);
     }
     if (entries_ == inline_) {
       hand_over(thread, entries_, used_);
@@ -1575,7 +1580,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     struct {
       std::uint64_t word;
       detail::heap_payload payload;
-    } const instead{detail::entry_word({nullptr, 0, detail::entry_type::heap_block, false, 0}, sizeof(detail::heap_payload)), {entries_, used_}};
+    } const instead{detail::entry_word({nullptr, 0, detail::entry_type::heap_block, false}, sizeof(detail::heap_payload)), {entries_, used_}};
     if (!hand_over(thread, &instead, sizeof instead)) std::free(entries_);
   }
   // Writes the record into the ring of the thread that ends the span. False: dropped, and counted.
@@ -1621,16 +1626,17 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
 
   static constexpr std::uint32_t spare_bytes = detail::head_bytes(0) + sizeof(std::uint64_t);
 
+  // First what a call site looks at: near the object's beginning its address is a byte shorter.
+  phase phase_;
+  bool has_state_;
+  std::uint32_t dropped_;  // entries that found no room
+  std::uint32_t used_;
+  std::uint32_t capacity_;
+  std::byte* entries_;         // inline_, or a heap block
+  detail::shared_text* state_;  // only where has_state_
   union {
     detail::record_header header_;
   };
-  detail::shared_text* state_;  // only where has_state_
-  std::byte* entries_;  // inline_, or a heap block
-  std::uint32_t used_;
-  std::uint32_t capacity_;
-  std::uint32_t dropped_;  // entries that found no room
-  phase phase_;
-  bool has_state_;
   alignas(8) std::byte inline_[detail::inline_entry_bytes + spare_bytes];  // uninitialised until used
 };
 
@@ -2354,6 +2360,22 @@ class NANOSPAN_DETAIL_SHARED tracer_provider {
 #if defined(NANOSPAN_IMPLEMENTATION) && !defined(NANOSPAN_IMPLEMENTATION_HPP)
 #define NANOSPAN_IMPLEMENTATION_HPP
 
+// ---- nanospan/detail/joined.hpp ------------------------------------------------------------------------------------------------
+
+// Messages from their pieces. A chain of + compiles to a dozen calls and their clean-up each; there are many messages. Any thread.
+
+#include <initializer_list>
+
+namespace nanospan::inline v0::detail {
+
+__attribute__((noinline)) inline std::string joined(std::initializer_list<std::string_view> pieces) {
+  std::string text;
+  for (std::string_view const piece : pieces) text += piece;
+  return text;
+}
+
+}  // namespace nanospan::inline v0::detail
+
 // ---- nanospan/detail/descriptor.hpp --------------------------------------------------------------------------------------------
 
 // File descriptors that close themselves, pipes made of them, and a write that harms nobody. Background half.
@@ -2478,8 +2500,8 @@ struct guest_settings {
 // Applies them to the calling thread, and says what the system refuses: `refused(std::string what)`.
 template <typename Refused>
 void settle_in(guest_settings const& as, Refused&& refused) {
-  auto const check = [&](int error, std::string const& what) {
-    if (error != 0) refused("the background thread cannot have " + what + ": " + std::strerror(error));
+  auto const check = [&](int error, char const* what, int value) {
+    if (error != 0) refused(joined({"the background thread cannot have ", what, std::to_string(value), ": ", std::strerror(error)}));
   };
 #if defined(__linux__)
   ::pthread_setname_np(::pthread_self(), as.name);
@@ -2487,10 +2509,10 @@ void settle_in(guest_settings const& as, Refused&& refused) {
     cpu_set_t only;
     CPU_ZERO(&only);
     CPU_SET(static_cast<std::size_t>(as.cpu), &only);
-    check(::pthread_setaffinity_np(::pthread_self(), sizeof only, &only), "CPU " + std::to_string(as.cpu));
+    check(::pthread_setaffinity_np(::pthread_self(), sizeof only, &only), "CPU ", as.cpu);
   }
   // On Linux the nice value is a thread's own; 0 means the calling one.
-  if (as.nice != 0) check(::setpriority(PRIO_PROCESS, 0, as.nice) == 0 ? 0 : errno, "the nice value " + std::to_string(as.nice));
+  if (as.nice != 0) check(::setpriority(PRIO_PROCESS, 0, as.nice) == 0 ? 0 : errno, "the nice value ", as.nice);
 #endif
   int policy = SCHED_OTHER;
   sched_param parameters{};
@@ -2498,7 +2520,7 @@ void settle_in(guest_settings const& as, Refused&& refused) {
   if (as.realtime_priority == 0 && policy != SCHED_FIFO && policy != SCHED_RR) return;
   parameters.sched_priority = as.realtime_priority;
   check(::pthread_setschedparam(::pthread_self(), as.realtime_priority == 0 ? SCHED_OTHER : SCHED_FIFO, &parameters),
-        "the real-time priority " + std::to_string(as.realtime_priority));
+        "the real-time priority ", as.realtime_priority);
 }
 
 }  // namespace nanospan::inline v0::detail
@@ -2691,9 +2713,9 @@ struct url {
 
   // What the Host header says.
   std::string authority() const {
-    std::string const shown = host.find(':') != std::string::npos ? "[" + host + "]" : host;
+    std::string const shown = host.find(':') != std::string::npos ? joined({"[", host, "]"}) : host;
     bool const usual = port == (scheme == "https" ? 443 : 80);
-    return usual ? shown : shown + ":" + std::to_string(port);
+    return usual ? shown : joined({shown, ":", std::to_string(port)});
   }
 
   static constexpr char const* only_http = "https is not supported; use http, or a local collector or proxy";
@@ -2703,7 +2725,7 @@ struct url {
     std::size_t const host = scheme == std::string_view::npos ? 0 : scheme + 3;
     std::size_t const at = text.substr(0, text.find_first_of("/?#", host)).rfind('@');
     if (at == std::string_view::npos || at < host) return std::string{text};
-    return std::string{text.substr(0, host)} + "…" + std::string{text.substr(at)};
+    return joined({text.substr(0, host), "…", text.substr(at)});
   }
 
   static std::optional<url> parse(std::string_view text) {
@@ -2718,7 +2740,7 @@ struct url {
       if (c <= ' ' || c == 0x7f) return std::nullopt;  // would be a way into the request's header
     std::size_t const path = text.find_first_of("/?");
     std::string_view authority = text.substr(0, path);
-    if (path != std::string_view::npos) parsed.target = (text[path] == '?' ? "/" : "") + std::string{text.substr(path)};
+    if (path != std::string_view::npos) parsed.target = joined({text[path] == '?' ? "/" : "", text.substr(path)});
     if (authority.find('@') != std::string_view::npos) return std::nullopt;  // credentials belong into a header
     std::string_view port;
     if (authority.starts_with('[')) {
@@ -2975,7 +2997,7 @@ class environment {
     return !name.empty() && std::all_of(name.begin(), name.end(), token) && std::all_of(value.begin(), value.end(), visible);
   }
   void ignored(char const* name, std::string_view value, char const* why) const {
-    report_(std::string{name} + "=\"" + std::string{value} + "\" is ignored: " + why);
+    report_(joined({name, "=\"", value, "\" is ignored: ", why}));
   }
 
   static std::optional<pair_list> parse_pairs(std::string_view list) {
@@ -3056,11 +3078,10 @@ class reverse_writer {
       grow(bytes);
   }
 
-  void raw(void const* bytes, std::size_t count) noexcept {
-    at_ -= count;
-    if (count != 0) std::memcpy(at_, bytes, count);
+  void raw(std::string_view bytes) noexcept {
+    at_ -= bytes.size();
+    copy_text(at_, bytes.data(), bytes.size());
   }
-  void raw(std::string_view bytes) noexcept { raw(bytes.data(), bytes.size()); }
   void varint(std::uint64_t value) noexcept {
     if (value < 0x80) [[likely]] {
       *--at_ = static_cast<std::byte>(value);
@@ -3090,6 +3111,15 @@ class reverse_writer {
     raw(value);
     end_message(field, size() - value.size());
   }
+  // The same, of a size that the compiler knows.
+  template <std::size_t Bytes>
+  void bytes_field(std::uint32_t field, std::array<std::uint8_t, Bytes> const& value) noexcept {
+    static_assert(Bytes < 0x80);
+    at_ -= Bytes;
+    std::memcpy(at_, value.data(), Bytes);
+    *--at_ = static_cast<std::byte>(Bytes);
+    tag(field, wire_type::bytes);
+  }
   // Makes what was written since size() was `since` into the message of a field.
   void end_message(std::uint32_t field, std::size_t since) noexcept {
     varint(size() - since);
@@ -3104,15 +3134,15 @@ class reverse_writer {
   template <typename Integer>
   void raw_little_endian(Integer value) noexcept {
     if constexpr (std::endian::native == std::endian::big) {
-      std::byte bytes[sizeof value];
-      for (auto& byte : bytes) {
-        byte = static_cast<std::byte>(value & 0xff);
-        value >>= 8;
+      Integer swapped = 0;
+      for (std::size_t byte = 0; byte < sizeof value; ++byte) {
+        swapped = static_cast<Integer>(swapped << 8 | (value & 0xff));
+        value = static_cast<Integer>(value >> 8);
       }
-      raw(bytes, sizeof bytes);
-    } else {
-      raw(&value, sizeof value);
+      value = swapped;
     }
+    at_ -= sizeof value;
+    std::memcpy(at_, &value, sizeof value);
   }
   NANOSPAN_DETAIL_COLD void grow(std::size_t bytes) {
     std::size_t const used = size();
@@ -3204,7 +3234,8 @@ class wire_reader {
 // The literals that records point at, by address: measured, checked and encoded once, not once a span. Equal texts are one object, wherever
 // they stand, so that keys are compared by address. Background thread. Forgotten on nanospan::drain(), before a library takes its literals away.
 
-#include <map>
+#include <algorithm>
+#include <memory>
 
 namespace nanospan::inline v0::detail {
 
@@ -3247,18 +3278,19 @@ class literal_cache {
   NANOSPAN_DETAIL_COLD literal_text const& remember(char const* literal) {
     if (2 * used_ >= slots_.size()) grow();
     std::string_view const text{literal};
-    auto known = texts_.find(text);
+    auto known = std::find_if(texts_.begin(), texts_.end(), [&](auto const& one) { return one->text == text; });
     if (known == texts_.end()) {
       std::string const shown = is_utf8(text) ? std::string{text} : repaired_utf8(text);
       reverse_writer encoded;
       encoded.require(shown.size() + reverse_writer::max_varint_bytes);
       encoded.raw(shown);
       encoded.varint(shown.size());
-      known = texts_.emplace(std::string{text}, literal_text{std::string{text}, std::string{encoded.view()}}).first;
+      texts_.push_back(std::make_unique<literal_text const>(literal_text{std::string{text}, std::string{encoded.view()}}));
+      known = texts_.end() - 1;
     }
-    slots_[place_of(literal)] = {literal, &known->second};
+    slots_[place_of(literal)] = {literal, known->get()};
     ++used_;
-    return known->second;
+    return **known;
   }
   void grow() {
     std::vector<slot> const before = std::exchange(slots_, std::vector<slot>(slots_.empty() ? 64 : 2 * slots_.size()));
@@ -3268,7 +3300,7 @@ class literal_cache {
 
   std::vector<slot> slots_;
   std::size_t used_ = 0;
-  std::map<std::string, literal_text, std::less<>> texts_;
+  std::vector<std::unique_ptr<literal_text const>> texts_;
 };
 
 }  // namespace nanospan::inline v0::detail
@@ -3453,7 +3485,7 @@ class configuration {
       if (!holds) throw configuration_error{text};
     };
     auto const is = [](char const* name, auto value, char const* must) {
-      return std::string{"options."} + name + " is " + std::to_string(value) + "; it must be " + must;
+      return joined({"options.", name, " is ", std::to_string(value), "; it must be ", must});
     };
     options const& o = options_;
     require(o.max_batch_spans >= 1, is("max_batch_spans", o.max_batch_spans, "at least 1"));
@@ -3462,7 +3494,7 @@ class configuration {
     require(std::has_single_bit(o.ring_bytes) && o.ring_bytes >= 16384 && o.ring_bytes <= 1u << 30,
             is("ring_bytes", o.ring_bytes, "a power of two from 16 KiB to 1 GiB"));
     require(o.ring_memory_limit_bytes >= o.ring_bytes, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least ring_bytes"));
-    require(o.background_name.size() <= 15, "options.background_name is \"" + o.background_name + "\"; it must have at most 15 bytes");
+    require(o.background_name.size() <= 15, joined({"options.background_name is \"", o.background_name, "\"; it must have at most 15 bytes"}));
     require(o.background_cpu >= -1 && o.background_cpu < guest_settings::cpu_count, is("background_cpu", o.background_cpu, "-1 or the number of a CPU"));
     require(o.background_nice >= -20 && o.background_nice <= 19, is("background_nice", o.background_nice, "from -20 to 19"));
     require(o.background_realtime_priority >= 0 && o.background_realtime_priority <= 99,
@@ -3472,7 +3504,7 @@ class configuration {
       duration value;
     } const durations[] = {{"export_timeout", o.export_timeout}, {"retry_limit", o.retry_limit}, {"schedule_delay", o.schedule_delay}, {"shutdown_limit", o.shutdown_limit}};
     for (auto const& [name, value] : durations)
-      require(value >= duration{}, std::string{"options."} + name + " is " + std::to_string(value.nanoseconds()) + " ns; it must not be negative");
+      require(value >= duration{}, joined({"options.", name, " is ", std::to_string(value.nanoseconds()), " ns; it must not be negative"}));
   }
 
   // False where the environment says that nothing is to be exported.
@@ -3525,7 +3557,7 @@ class configuration {
     if (!options_.endpoint.empty()) {
       auto const parsed = url::parse(options_.endpoint);
       bool const bare = parsed && (parsed->target.empty() || parsed->target == "/");
-      http.url = bare ? joined(options_.endpoint) : options_.endpoint;
+      http.url = bare ? with_path(options_.endpoint) : options_.endpoint;
       http.url_source = "options.endpoint";
       return http;
     }
@@ -3541,13 +3573,13 @@ class configuration {
         env_.ignored(name, url::without_credentials(*given), parsed ? url::only_http : "not a URL like http://localhost:4318");
         continue;
       }
-      http.url = is_base ? joined(*given) : *given;
+      http.url = is_base ? with_path(*given) : *given;
       http.url_source = name;
       return http;
     }
     return http;
   }
-  static std::string joined(std::string const& base) {
+  static std::string with_path(std::string const& base) {
     std::size_t const query = std::min(base.find_first_of("?#"), base.size());
     std::string const path = base.substr(0, query);
     return path + (path.ends_with('/') ? "v1/traces" : "/v1/traces") + base.substr(query);
@@ -3794,8 +3826,7 @@ class otlp_encoder {
   }
   template <std::size_t Bytes>
   void write_id(std::uint32_t field, id<Bytes> const& one) {
-    auto const bytes = one.bytes();
-    out_.bytes_field(field, {reinterpret_cast<char const*>(bytes.data()), bytes.size()});
+    out_.bytes_field(field, one.bytes());
   }
 
   std::string resource_;
@@ -3999,7 +4030,7 @@ export_result memory_exporter::export_batch(batch const& spans, export_wait&) {
   std::lock_guard const lock{state_->mutex};
   state_->resource = spans.resource();
   // The encoder writes from the end; whoever looks expects each thread's spans in the order in which they ended.
-  state_->spans.insert(state_->spans.end(), std::make_move_iterator(read.rbegin()), std::make_move_iterator(read.rend()));
+  for (std::size_t at = read.size(); at-- != 0;) state_->spans.push_back(std::move(read[at]));
   return {};
 }
 std::string memory_exporter::description() const { return "memory"; }
@@ -4014,7 +4045,7 @@ std::string memory_exporter::description() const { return "memory"; }
 #include <algorithm>
 #include <cstdio>
 #include <map>
-#include <set>
+#include <numeric>
 
 #include <sys/ioctl.h>
 
@@ -4089,16 +4120,20 @@ class waterfall_picture {
     style_.columns = std::max<std::size_t>(style_.columns, 40);
     // Two fifths of the picture are for names; the tree leaves at least eight columns of them to the deepest.
     deepest_ = std::clamp<std::size_t>((style_.columns * 2 / 5 - 8) / 3, 1, 12);
-    std::sort(spans_.begin(), spans_.end(), [](span_data const& a, span_data const& b) {
-      return a.start_time_unix_nano != b.start_time_unix_nano ? a.start_time_unix_nano < b.start_time_unix_nano : a.end_time_unix_nano > b.end_time_unix_nano;
+    std::vector<std::size_t> by_start(spans_.size());
+    std::iota(by_start.begin(), by_start.end(), std::size_t{0});
+    std::sort(by_start.begin(), by_start.end(), [this](std::size_t a, std::size_t b) {
+      span_data const &one = spans_[a], &other = spans_[b];
+      if (one.start_time_unix_nano != other.start_time_unix_nano) return one.start_time_unix_nano < other.start_time_unix_nano;
+      return one.end_time_unix_nano != other.end_time_unix_nano ? one.end_time_unix_nano > other.end_time_unix_nano : a < b;
     });
-    start_ = spans_.front().start_time_unix_nano;
+    start_ = spans_[by_start.front()].start_time_unix_nano;
     end_ = start_ + 1;
     for (span_data const& span : spans_) {
       end_ = std::max(end_, span.end_time_unix_nano);
-      services_.insert(span.service_name);
+      if (std::find(services_.begin(), services_.end(), span.service_name) == services_.end()) services_.push_back(span.service_name);
     }
-    plant();
+    plant(by_start);
   }
 
   std::string draw() const {
@@ -4113,13 +4148,13 @@ class waterfall_picture {
       bool const bad = span.status == span_status::error;
       std::size_t const room = names > one.tree_columns + 4 ? names - one.tree_columns : 4;
       shown_text const name = shown_text::of(label(span), room);
-      picture += in(dim, one.tree) + in(bad ? red : plain, name.text);
+      picture += joined({in(dim, one.tree), in(bad ? red : plain, name.text)});
       picture.append(names > one.tree_columns + name.columns ? names - one.tree_columns - name.columns : 0, ' ');
-      picture += "  " + bar_of(span, bar, bad ? red : cyan) + "  ";
+      picture += joined({"  ", bar_of(span, bar, bad ? red : cyan), "  "});
       std::string const duration = shown_duration(length_of(span));
       std::size_t const columns = shown_text::of(duration).columns;
       picture.append(columns < 7 ? 7 - columns : 0, ' ').append(duration);
-      if (bad) picture += in(red, "  ✗ " + shown_text::of(span.status_message, 120).text);
+      if (bad) picture += in(red, joined({"  ✗ ", shown_text::of(span.status_message, 120).text}));
       picture += '\n';
     }
     return picture;
@@ -4139,32 +4174,30 @@ class waterfall_picture {
 
   std::string in(std::string_view colour, std::string const& text) const {
     if (!style_.colour || colour.empty() || text.empty()) return text;
-    return "\x1b[" + std::string{colour} + "m" + text + "\x1b[0m";
+    return joined({"\x1b[", colour, "m", text, "\x1b[0m"});
   }
   static std::uint64_t length_of(span_data const& span) noexcept {
     return span.end_time_unix_nano > span.start_time_unix_nano ? span.end_time_unix_nano - span.start_time_unix_nano : 0;
   }
 
   // The order of the lines: depth first, siblings by their start. Whose parent is not here stands at the left.
-  void plant() {
-    std::map<std::array<std::uint8_t, 8>, std::vector<std::size_t>> children;
-    std::map<std::array<std::uint8_t, 8>, std::size_t> place;
-    for (std::size_t at = 0; at < spans_.size(); ++at) place.emplace(spans_[at].span_id.bytes(), at);
+  void plant(std::vector<std::size_t> const& by_start) {
+    std::map<std::uint64_t, std::size_t> place;
+    auto const key = [](nanospan::span_id const& id) { return std::bit_cast<std::uint64_t>(id.bytes()); };
+    for (std::size_t const at : by_start) place.emplace(key(spans_[at].span_id), at);
     std::vector<std::size_t> roots;
-    for (std::size_t at = 0; at < spans_.size(); ++at) {
-      auto const parent = place.find(spans_[at].parent_span_id.bytes());
+    std::vector<std::vector<std::size_t>> children(spans_.size());
+    for (std::size_t const at : by_start) {
+      auto const parent = place.find(key(spans_[at].parent_span_id));
       if (!spans_[at].parent_span_id.valid() || parent == place.end() || parent->second == at) roots.push_back(at);
-      else children[spans_[at].parent_span_id.bytes()].push_back(at);
+      else children[parent->second].push_back(at);
     }
-    std::vector<bool> drawn(spans_.size());
+    std::vector<char> drawn(spans_.size());
     for (std::size_t const root : roots) grow(root, children, drawn);
-    for (std::size_t at = 0; at < spans_.size(); ++at) {  // a circle of parents, or an id twice: nothing is left out
-      if (!drawn[at]) grow(at, children, drawn);
-    }
+    for (std::size_t const at : by_start) grow(at, children, drawn);  // a circle of parents, or an id twice: nothing is left out
   }
   // By a stack of its own: a trace may be a hundred thousand spans deep. The tree's lines are drawn for as many levels as a person can follow.
-  template <typename Children>
-  void grow(std::size_t root, Children const& children, std::vector<bool>& drawn) {
+  void grow(std::size_t root, std::vector<std::vector<std::size_t>> const& children, std::vector<char>& drawn) {
     struct waiting {
       std::size_t span;
       std::string tree, below;
@@ -4174,34 +4207,32 @@ class waterfall_picture {
     while (!stack.empty()) {
       waiting const now = std::move(stack.back());
       stack.pop_back();
-      if (drawn[now.span]) continue;
-      drawn[now.span] = true;
+      if (std::exchange(drawn[now.span], '\1') != 0) continue;
       lines_.push_back({now.span, now.tree, std::min(now.depth, deepest_) * 3});
-      auto const found = children.find(spans_[now.span].span_id.bytes());
-      if (found == children.end()) continue;
-      for (std::size_t at = found->second.size(); at-- != 0;) {
-        bool const last = at + 1 == found->second.size();
+      auto const& below = children[now.span];
+      for (std::size_t at = below.size(); at-- != 0;) {
+        bool const last = at + 1 == below.size();
         bool const deeper = now.depth < deepest_;
-        stack.push_back({found->second[at], deeper ? now.below + (last ? "└─ " : "├─ ") : now.tree,
-                         deeper ? now.below + (last ? "   " : "│  ") : now.below, now.depth + 1});
+        stack.push_back({below[at], deeper ? joined({now.below, last ? "└─ " : "├─ "}) : now.tree,
+                         deeper ? joined({now.below, last ? "   " : "│  "}) : now.below, now.depth + 1});
       }
     }
   }
 
   std::string title() const {
-    auto const counted = [](std::size_t count, char const* what) { return "  " + std::to_string(count) + " " + what + (count == 1 ? "" : "s"); };
+    auto const counted = [](std::size_t count, char const* what) { return joined({"  ", std::to_string(count), " ", what, count == 1 ? "" : "s"}); };
     auto const errors = static_cast<std::size_t>(
         std::count_if(spans_.begin(), spans_.end(), [](span_data const& span) { return span.status == span_status::error; }));
-    std::string text = in(bold, "trace " + std::string{spans_.front().trace_id.hex().view()});
+    std::string text = in(bold, joined({"trace ", spans_.front().trace_id.hex()}));
     if (services_.size() > 1) text += counted(services_.size(), "service");
-    else if (!services_.begin()->empty()) text += "  " + shown_text::of(*services_.begin(), 40).text;
-    text += counted(spans_.size(), "span") + "  " + shown_duration(end_ - start_);
+    else if (!services_.front().empty()) text += joined({"  ", shown_text::of(services_.front(), 40).text});
+    text += joined({counted(spans_.size(), "span"), "  ", shown_duration(end_ - start_)});
     if (errors != 0) text += in(red, counted(errors, "error"));
     return text + "\n";
   }
   // The service too, where there are several.
   std::string label(span_data const& span) const {
-    return services_.size() > 1 ? span.service_name + ": " + span.name : span.name;
+    return services_.size() > 1 ? joined({span.service_name, ": ", span.name}) : span.name;
   }
   std::string bar_of(span_data const& span, std::size_t columns, char const* colour) const {
     double const scale = static_cast<double>(columns) / static_cast<double>(end_ - start_);
@@ -4214,7 +4245,7 @@ class waterfall_picture {
     if (until - from < 0.5) blocks = "▏";
     else for (std::size_t at = first; at < last; ++at) blocks += "█";
     std::size_t const drawn = until - from < 0.5 ? 1 : last - first;
-    return std::string(first, ' ') + in(colour, blocks) + std::string(columns - first - drawn, ' ');
+    return joined({std::string(first, ' '), in(colour, blocks), std::string(columns - first - drawn, ' ')});
   }
 
   std::vector<span_data> spans_;
@@ -4223,7 +4254,7 @@ class waterfall_picture {
   std::vector<line> lines_;
   std::uint64_t start_ = 0;  // of all of it; the end is later
   std::uint64_t end_ = 0;
-  std::set<std::string> services_;
+  std::vector<std::string> services_;
 };
 
 }  // namespace detail
@@ -4417,9 +4448,9 @@ class socket_stream {
     if (pending_ == nullptr) return "no descriptor for a name lookup";
     while (!pending_->finished())
       if (wait_->wait(pending_->descriptor_to_wait_for(), false, deadline_) != export_wait::outcome::ready && !pending_->finished())
-        return "looking up \"" + host + "\" took too long";
+        return joined({"looking up \"", host, "\" took too long"});
     auto const lookup = std::exchange(pending_, nullptr);
-    if (lookup->found() == nullptr) return "cannot look up \"" + host + "\": " + lookup->error();
+    if (lookup->found() == nullptr) return joined({"cannot look up \"", host, "\": ", lookup->error()});
     std::uint64_t left = 0;
     for (addrinfo const* address = lookup->found(); address != nullptr; address = address->ai_next) ++left;
     std::string why = "no address";
@@ -4579,7 +4610,7 @@ inline export_result judge(http_response const& response) {
   if (status >= 200 && status < 300) {
     if (response[http::field::content_type].starts_with("text/html")) {
       result.what = outcome::failure;
-      result.message = "HTTP " + std::to_string(status) + " with a page of HTML: that is no OTLP collector (OTLP over HTTP usually has port 4318)";
+      result.message = joined({"HTTP ", std::to_string(status), " with a page of HTML: that is no OTLP collector (OTLP over HTTP usually has port 4318)"});
       return result;
     }
     partial_success const partial = read_partial_success(response.body());
@@ -4589,8 +4620,8 @@ inline export_result judge(http_response const& response) {
   }
   bool const again = status == 429 || status == 502 || status == 503 || status == 504;
   result.what = again ? outcome::retry : outcome::failure;
-  result.message = "HTTP " + std::to_string(status) + " " + std::string{response.reason()};
-  if (!response.body().empty()) result.message += " (" + excerpt(response.body()) + ")";
+  result.message = joined({"HTTP ", std::to_string(status), " ", {response.reason().data(), response.reason().size()}});
+  if (!response.body().empty()) result.message += joined({" (", excerpt(response.body()), ")"});
   auto const header = response[http::field::retry_after];
   if (auto const delay = retry_after({header.data(), header.size()}, std::time(nullptr)); again && delay) result.retry_after = *delay;
   return result;
@@ -4616,12 +4647,11 @@ inline answer read_answer(socket_stream& stream, boost::beast::flat_buffer& buff
     parser.header_limit(64u << 10);
     parser.body_limit(most_body_bytes);
     // The header by itself: Beast before 1.75 loses the error of a body that is too large when both come at once.
-    http::read_header(stream, buffer, parser, got.error);
-    if (!got.error) {
-      auto const length = parser.content_length();
-      if (length && *length > most_body_bytes) got.error = http::error::body_limit;
-      else http::read(stream, buffer, parser, got.error);
-    }
+    parser.eager(false);
+    while (!got.error && !parser.is_header_done()) http::read_some(stream, buffer, parser, got.error);
+    if (!got.error && parser.content_length().value_or(0) > most_body_bytes) got.error = http::error::body_limit;
+    parser.eager(true);
+    while (!got.error && !parser.is_done()) http::read_some(stream, buffer, parser, got.error);
     got.begun |= parser.got_some();
     if (got.error) return got;
     if (unsigned const status = parser.get().result_int(); status / 100 == 1 && status != 101) continue;
@@ -4636,12 +4666,12 @@ inline answer read_answer(socket_stream& stream, boost::beast::flat_buffer& buff
 
 otlp_http_exporter::otlp_http_exporter(otlp_http_options with) : state_{shared<state>::make<state>()} {
   auto parsed = detail::url::parse(with.url);
-  std::string const shown = "endpoint \"" + detail::url::without_credentials(with.url) + "\" (from " + with.url_source + ")";
+  std::string const shown = detail::joined({"endpoint \"", detail::url::without_credentials(with.url), "\" (from ", with.url_source, ")"});
   if (!parsed) throw configuration_error{shown + " is not a URL like http://localhost:4318"};
   if (parsed->scheme != "http") throw configuration_error{shown + ": " + detail::url::only_http};
   if (parsed->target.empty()) parsed->target = "/";
   for (auto const& [name, value] : with.headers)
-    if (!detail::environment::is_header(name, value)) throw configuration_error{"headers: \"" + name + "\" or its value cannot stand in an HTTP header"};
+    if (!detail::environment::is_header(name, value)) throw configuration_error{detail::joined({"headers: \"", name, "\" or its value cannot stand in an HTTP header"})};
   state_->options = std::move(with);
   state_->url = std::move(*parsed);
 }
@@ -4653,7 +4683,7 @@ std::uint64_t otlp_http_exporter::shutdown(export_wait&) {
 }
 
 std::string otlp_http_exporter::description() const {
-  return "OTLP/HTTP at " + state_->options.url + " (" + state_->options.url_source + ")";
+  return detail::joined({"OTLP/HTTP at ", state_->options.url, " (", state_->options.url_source, ")"});
 }
 
 export_result otlp_http_exporter::export_batch(batch const& spans, export_wait& wait) {
@@ -4946,7 +4976,7 @@ class sender {
     std::uint64_t const now = monotonic_nanoseconds();
     if (now < next_rejection_told_) return;
     next_rejection_told_ = now + between_complaints;
-    say([&] { return "the collector rejected " + std::to_string(rejected_untold_) + " spans: " + result.message; });
+    say([&] { return joined({"the collector rejected ", std::to_string(rejected_untold_), " spans: ", result.message}); });
     rejected_untold_ = 0;
   }
 
@@ -5000,13 +5030,13 @@ class sender {
     next_trouble_told_ = now + between_complaints;
     say([&] {
       bool const again = result.what != export_result::outcome::failure;
-      return "cannot send to " + exporter_->description() + ": " + result.message + (again ? "; spans wait and are retried" : "; these spans are lost");
+      return joined({"cannot send to ", exporter_->description(), ": ", result.message, again ? "; spans wait and are retried" : "; these spans are lost"});
     });
   }
   void recovered() {
     std::uint64_t const lost = std::exchange(lost_in_trouble_, 0);
     if (!std::exchange(in_trouble_, false) || !told_) return;
-    say([&] { return "sending again to " + exporter_->description() + "; " + std::to_string(lost) + " spans were lost meanwhile"; });
+    say([&] { return joined({"sending again to ", exporter_->description(), "; ", std::to_string(lost), " spans were lost meanwhile"}); });
   }
   // Nothing fails, and yet the exporter is slower than the program.
   void overflowed() {
@@ -5014,7 +5044,7 @@ class sender {
     if (now < next_overflow_told_) return;
     next_overflow_told_ = now + between_complaints;
     say([&] {
-      return std::to_string(lost_to_overflow_) + " spans were dropped: " + exporter_->description() + " is slower than spans are recorded, and the queue is full (options.max_queue_bytes)";
+      return joined({std::to_string(lost_to_overflow_), " spans were dropped: ", exporter_->description(), " is slower than spans are recorded, and the queue is full (options.max_queue_bytes)"});
     });
     lost_to_overflow_ = 0;
   }
@@ -5364,7 +5394,7 @@ inline std::shared_ptr<pipeline> current_pipeline() {
 inline std::string account_of_losses(stats_snapshot const& now, stats_snapshot const& before) {
   std::string why;
   auto const add = [&](std::uint64_t spans, std::uint64_t told, char const* reason) {
-    if (spans > told) why += (why.empty() ? "" : ", ") + std::to_string(spans - told) + " " + reason;
+    if (spans > told) why += joined({why.empty() ? "" : ", ", std::to_string(spans - told), " ", reason});
   };
   auto const& lost = now.dropped;
   auto const& told = before.dropped;
@@ -5380,7 +5410,7 @@ inline std::string account_of_losses(stats_snapshot const& now, stats_snapshot c
   add(now.unconfirmed, before.unconfirmed, "sent but never confirmed");
   add(now.rejected, before.rejected, "rejected by the collector");
   if (why.empty()) return why;
-  return "of " + std::to_string(now.ended - before.ended) + " spans, " + std::to_string(now.exported - before.exported) + " arrived; lost: " + why;
+  return joined({"of ", std::to_string(now.ended - before.ended), " spans, ", std::to_string(now.exported - before.exported), " arrived; lost: ", why});
 }
 
 // A pipeline that is still in use below us on the stack, or is the parent's, is left alone for ever.
@@ -5481,9 +5511,9 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   std::uint32_t const word = recording.word.load(std::memory_order_relaxed);
   stats_snapshot const now = stats();
   if (word == 0 && now.dropped.no_provider != 0) {
-    default_message_handler(std::to_string(now.dropped.no_provider) + " spans were recorded, but there never was a nanospan::tracer_provider; make one in main");
+    default_message_handler(joined({std::to_string(now.dropped.no_provider), " spans were recorded, but there never was a nanospan::tracer_provider; make one in main"}));
   } else if ((word & recording_over) != 0 && now.dropped.after_shutdown != 0 && the_provider().forked) {
-    default_message_handler(std::to_string(now.dropped.after_shutdown) + " spans were recorded in a forked process; make a nanospan::tracer_provider after fork()");
+    default_message_handler(joined({std::to_string(now.dropped.after_shutdown), " spans were recorded in a forked process; make a nanospan::tracer_provider after fork()"}));
   }
 }
 #endif

@@ -103,12 +103,12 @@ class room {
   // As much of a text as finds room, and no half of a character.
   std::string cut(std::string const& text) const {
     std::size_t const left = max_entry_bytes - used_;
-    std::size_t size = left == 0 ? 0 : left - head(left - head(0));
+    std::size_t size = left == 0 ? 0 : left - head(left);
     if (text.size() <= size) return text;
     while (size != 0 && (static_cast<std::uint8_t>(text[size]) & 0xc0) == 0x80) --size;
     return text.substr(0, size);
   }
-  static std::size_t head(std::size_t payload, bool may_grow = false) { return payload >= 2'047 || may_grow ? 16 : 8; }
+  static std::size_t head(std::size_t payload, bool may_grow = false) { return payload >= 1'024 || may_grow ? 16 : 8; }
   static std::size_t of(name_shape const& name) {
     return name.from == nullptr ? padded((name.text.size())) : 0;
   }
@@ -368,14 +368,13 @@ std::string bytes_of(Word const& word) {
   return {reinterpret_cast<char const*>(&word), sizeof word};
 }
 void append_entry(std::string& to, entry_type type, name_shape const& key, std::string_view value) {
-  entry_head head{key.from != nullptr ? key.from->data() : nullptr, static_cast<std::uint16_t>(key.text.size()), type,
-                  key.from == nullptr, 0};
+  entry_head const head{key.from != nullptr ? key.from->data() : nullptr, static_cast<std::uint16_t>(key.text.size()), type, key.from == nullptr};
   std::string payload;
-  if (head.key_is_copied) payload = key.text;
+  if (key.from == nullptr) payload = key.text;
   pad(payload);
   payload += value;
   auto const size = static_cast<std::uint32_t>(payload.size());
-  bool const long_form = type == entry_type::event || size >= 2'047;
+  bool const long_form = type == entry_type::event || size >= 1'024;
   pad(payload);
   to += bytes_of(entry_word(head, long_form ? long_entry : size));
   if (long_form) to += bytes_of(std::uint64_t{size});
@@ -948,12 +947,12 @@ TEST_CASE("an entry that does not fit into its record ends it, and what came bef
   shape.steps = {attribute_shape{{"first"}, std::int64_t{1}}};
   std::string const good = entries_of(shape);
   std::string broken;
-  SECTION("longer than the record") { broken = bytes_of(entry_word({"", 0, entry_type::string, false, 0}, 1'000)); }
-  SECTION("longer by less than its padding") { broken = bytes_of(entry_word({"", 0, entry_type::string, false, 0}, 1)); }
-  SECTION("with a key longer than itself") { broken = bytes_of(entry_word({nullptr, 9, entry_type::string, true, 0}, 0)); }
-  SECTION("with a size cut off") { broken = bytes_of(entry_word({"", 0, entry_type::string, false, 0}, long_entry)); }
+  SECTION("longer than the record") { broken = bytes_of(entry_word({"", 0, entry_type::string, false}, 1'000)); }
+  SECTION("longer by less than its padding") { broken = bytes_of(entry_word({"", 0, entry_type::string, false}, 1)); }
+  SECTION("with a key longer than itself") { broken = bytes_of(entry_word({nullptr, 9, entry_type::string, true}, 0)); }
+  SECTION("with a size cut off") { broken = bytes_of(entry_word({"", 0, entry_type::string, false}, long_entry)); }
   SECTION("longer than memory") {
-    broken = bytes_of(entry_word({"", 0, entry_type::string, false, 0}, long_entry)) + bytes_of(~std::uint64_t{0});
+    broken = bytes_of(entry_word({"", 0, entry_type::string, false}, long_entry)) + bytes_of(~std::uint64_t{0});
   }
   proto_span const span = encoded(header_of(shape, {}, 1, 2, true), good + broken);
   REQUIRE(span.attributes_size() == 1);

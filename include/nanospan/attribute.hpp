@@ -44,13 +44,17 @@ enum class entry_type : std::uint8_t {
   event, status, name, tracestate, dropped, heap_block,
 };
 
-// What a record says of one of its pieces; see record.hpp for how.
+inline constexpr std::uint16_t copied_key = 16;  // beside an entry_type
+
+// What a record says of one of its pieces, but for its size; see record.hpp for how. In 16 bytes: an attribute's takes two stores.
 struct entry_head {
   char const* key;
   std::uint16_t key_size;
-  entry_type type;
-  bool key_is_copied;
-  std::uint32_t size;  // payload bytes, without the padding to the next multiple of 8
+  std::uint16_t what;  // entry_type, and copied_key
+
+  constexpr entry_head(char const* key_, std::uint16_t key_size_, entry_type type, bool is_copied) noexcept
+      : key{key_}, key_size{key_size_}, what{static_cast<std::uint16_t>(static_cast<unsigned>(type) | (is_copied ? copied_key : 0u))} {}
+  constexpr entry_type type() const noexcept { return static_cast<entry_type>(what & (copied_key - 1u)); }
 };
 static_assert(sizeof(entry_head) == 16);
 
@@ -62,25 +66,30 @@ static_assert(sizeof(entry_head) == 16);
 class attribute {
  public:
   template <typename Value>
-  constexpr attribute(literal key, Value const& value) noexcept
-      : attribute({key.data(), key.size(), {}, false, 0}, value, 0) {}
+  constexpr attribute(literal key, Value const& value) noexcept : head_{key.data(), key.size(), type_of<Value>(), false} { set(value); }
   template <typename Value>
   constexpr attribute(copied key, Value const& value) noexcept
-      : attribute({key.text.data(), static_cast<std::uint16_t>(key.text.size()), {}, true, 0}, value, 0) {}
+      : head_{key.text.data(), static_cast<std::uint16_t>(key.text.size()), type_of<Value>(), true} { set(value); }
 
  private:
   friend class span_recorder;
 
   template <typename Value>
-  constexpr attribute(detail::entry_head head, Value const& value, int) noexcept : head_{head} {
+  static consteval detail::entry_type type_of() noexcept {
     using detail::entry_type;
+    if (std::same_as<Value, bool>) return entry_type::boolean;
+    if (std::integral<Value>) return std::signed_integral<Value> ? entry_type::signed_integer : entry_type::unsigned_integer;
+    return std::floating_point<Value> ? entry_type::floating : entry_type::string;
+  }
+  template <typename Value>
+  constexpr void set(Value const& value) noexcept {
     if constexpr (std::same_as<Value, bool>) {
-      set(entry_type::boolean, value ? 1u : 0u);
+      value_.bits = value ? 1u : 0u;
     } else if constexpr (std::integral<Value>) {
       static_assert(sizeof(Value) <= sizeof(std::uint64_t), "an attribute's integer has at most 64 bits");
-      set(std::signed_integral<Value> ? entry_type::signed_integer : entry_type::unsigned_integer, static_cast<std::uint64_t>(value));
+      value_.bits = static_cast<std::uint64_t>(value);
     } else if constexpr (std::floating_point<Value>) {
-      set(entry_type::floating, std::bit_cast<std::uint64_t>(static_cast<double>(value)));
+      value_.bits = std::bit_cast<std::uint64_t>(static_cast<double>(value));
     } else {
       static_assert(std::is_convertible_v<Value const&, std::string_view> && !std::is_null_pointer_v<Value>, "an attribute's value is a bool, a number or text");
       if constexpr (std::is_pointer_v<Value>) {
@@ -90,22 +99,19 @@ class attribute {
       }
     }
   }
-  constexpr void set(detail::entry_type type, std::uint64_t bits) noexcept {
-    head_.type = type;
-    head_.size = sizeof bits;
-    value_.bits = bits;
-  }
   constexpr void set_text(std::string_view text) noexcept {
-    head_.type = detail::entry_type::string;
-    head_.size = static_cast<std::uint32_t>(text.size() < 0xffff'ffff ? text.size() : 0xffff'ffff);
     value_.text = text.data();
+    text_size_ = text.size();
   }
+  // Payload of its entry, in bytes.
+  NANOSPAN_DETAIL_INLINE std::size_t value_size() const noexcept { return head_.type() == detail::entry_type::string ? text_size_ : sizeof value_.bits; }
 
   detail::entry_head head_;
   union {
     std::uint64_t bits;
     char const* text;
-  } value_{};
+  } value_;
+  std::size_t text_size_;  // of text only: the others leave it as it is
 };
 
 namespace detail {

@@ -4,6 +4,7 @@
 // The options as the provider will use them: checked, and completed from the environment. Constructor's thread.
 
 #include <nanospan/detail/guest_thread.hpp>
+#include <nanospan/detail/joined.hpp>
 #include <nanospan/detail/url.hpp>
 #include <nanospan/environment.hpp>
 #include <nanospan/exporter.hpp>
@@ -22,7 +23,7 @@ class configuration {
       if (!holds) throw configuration_error{text};
     };
     auto const is = [](char const* name, auto value, char const* must) {
-      return std::string{"options."} + name + " is " + std::to_string(value) + "; it must be " + must;
+      return joined({"options.", name, " is ", std::to_string(value), "; it must be ", must});
     };
     options const& o = options_;
     require(o.max_batch_spans >= 1, is("max_batch_spans", o.max_batch_spans, "at least 1"));
@@ -31,7 +32,7 @@ class configuration {
     require(std::has_single_bit(o.ring_bytes) && o.ring_bytes >= 16384 && o.ring_bytes <= 1u << 30,
             is("ring_bytes", o.ring_bytes, "a power of two from 16 KiB to 1 GiB"));
     require(o.ring_memory_limit_bytes >= o.ring_bytes, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least ring_bytes"));
-    require(o.background_name.size() <= 15, "options.background_name is \"" + o.background_name + "\"; it must have at most 15 bytes");
+    require(o.background_name.size() <= 15, joined({"options.background_name is \"", o.background_name, "\"; it must have at most 15 bytes"}));
     require(o.background_cpu >= -1 && o.background_cpu < guest_settings::cpu_count, is("background_cpu", o.background_cpu, "-1 or the number of a CPU"));
     require(o.background_nice >= -20 && o.background_nice <= 19, is("background_nice", o.background_nice, "from -20 to 19"));
     require(o.background_realtime_priority >= 0 && o.background_realtime_priority <= 99,
@@ -41,7 +42,7 @@ class configuration {
       duration value;
     } const durations[] = {{"export_timeout", o.export_timeout}, {"retry_limit", o.retry_limit}, {"schedule_delay", o.schedule_delay}, {"shutdown_limit", o.shutdown_limit}};
     for (auto const& [name, value] : durations)
-      require(value >= duration{}, std::string{"options."} + name + " is " + std::to_string(value.nanoseconds()) + " ns; it must not be negative");
+      require(value >= duration{}, joined({"options.", name, " is ", std::to_string(value.nanoseconds()), " ns; it must not be negative"}));
   }
 
   // False where the environment says that nothing is to be exported.
@@ -94,7 +95,7 @@ class configuration {
     if (!options_.endpoint.empty()) {
       auto const parsed = url::parse(options_.endpoint);
       bool const bare = parsed && (parsed->target.empty() || parsed->target == "/");
-      http.url = bare ? joined(options_.endpoint) : options_.endpoint;
+      http.url = bare ? with_path(options_.endpoint) : options_.endpoint;
       http.url_source = "options.endpoint";
       return http;
     }
@@ -110,13 +111,13 @@ class configuration {
         env_.ignored(name, url::without_credentials(*given), parsed ? url::only_http : "not a URL like http://localhost:4318");
         continue;
       }
-      http.url = is_base ? joined(*given) : *given;
+      http.url = is_base ? with_path(*given) : *given;
       http.url_source = name;
       return http;
     }
     return http;
   }
-  static std::string joined(std::string const& base) {
+  static std::string with_path(std::string const& base) {
     std::size_t const query = std::min(base.find_first_of("?#"), base.size());
     std::string const path = base.substr(0, query);
     return path + (path.ends_with('/') ? "v1/traces" : "/v1/traces") + base.substr(query);

@@ -5,6 +5,7 @@
 // name and ignored. Read once, by the thread that constructs the provider.
 
 #include <nanospan/detail/descriptor.hpp>
+#include <nanospan/detail/joined.hpp>
 #include <nanospan/detail/utf8.hpp>
 #include <nanospan/options.hpp>
 
@@ -78,7 +79,7 @@ class environment {
     return !name.empty() && std::all_of(name.begin(), name.end(), token) && std::all_of(value.begin(), value.end(), visible);
   }
   void ignored(char const* name, std::string_view value, char const* why) const {
-    report_(std::string{name} + "=\"" + std::string{value} + "\" is ignored: " + why);
+    report_(joined({name, "=\"", value, "\" is ignored: ", why}));
   }
 
   static std::optional<pair_list> parse_pairs(std::string_view list) {

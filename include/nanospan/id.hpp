@@ -39,7 +39,11 @@ class id {
   constexpr id() noexcept = default;
   explicit constexpr id(std::array<std::uint8_t, Bytes> const& bytes) noexcept : words_{std::bit_cast<words>(bytes)} {}
 
-  constexpr bool valid() const noexcept { return words_ != words{}; }
+  constexpr bool valid() const noexcept {
+    std::uint64_t any = 0;  // an array's == may be a call
+    for (std::uint64_t const word : words_) any |= word;
+    return any != 0;
+  }
   constexpr std::array<std::uint8_t, Bytes> bytes() const noexcept {
     return std::bit_cast<std::array<std::uint8_t, Bytes>>(words_);
   }

@@ -168,8 +168,7 @@ class otlp_encoder {
   }
   template <std::size_t Bytes>
   void write_id(std::uint32_t field, id<Bytes> const& one) {
-    auto const bytes = one.bytes();
-    out_.bytes_field(field, {reinterpret_cast<char const*>(bytes.data()), bytes.size()});
+    out_.bytes_field(field, one.bytes());
   }
 
   std::string resource_;

@@ -5,6 +5,7 @@
 // recording is on; and the reverse. Any thread; one provider at a time.
 
 #include <nanospan/configuration.hpp>
+#include <nanospan/detail/joined.hpp>
 #include <nanospan/pipeline.hpp>
 #include <nanospan/tracer_provider.hpp>
 
@@ -40,7 +41,7 @@ inline std::shared_ptr<pipeline> current_pipeline() {
 inline std::string account_of_losses(stats_snapshot const& now, stats_snapshot const& before) {
   std::string why;
   auto const add = [&](std::uint64_t spans, std::uint64_t told, char const* reason) {
-    if (spans > told) why += (why.empty() ? "" : ", ") + std::to_string(spans - told) + " " + reason;
+    if (spans > told) why += joined({why.empty() ? "" : ", ", std::to_string(spans - told), " ", reason});
   };
   auto const& lost = now.dropped;
   auto const& told = before.dropped;
@@ -56,7 +57,7 @@ inline std::string account_of_losses(stats_snapshot const& now, stats_snapshot c
   add(now.unconfirmed, before.unconfirmed, "sent but never confirmed");
   add(now.rejected, before.rejected, "rejected by the collector");
   if (why.empty()) return why;
-  return "of " + std::to_string(now.ended - before.ended) + " spans, " + std::to_string(now.exported - before.exported) + " arrived; lost: " + why;
+  return joined({"of ", std::to_string(now.ended - before.ended), " spans, ", std::to_string(now.exported - before.exported), " arrived; lost: ", why});
 }
 
 // A pipeline that is still in use below us on the stack, or is the parent's, is left alone for ever.
@@ -157,9 +158,9 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   std::uint32_t const word = recording.word.load(std::memory_order_relaxed);
   stats_snapshot const now = stats();
   if (word == 0 && now.dropped.no_provider != 0) {
-    default_message_handler(std::to_string(now.dropped.no_provider) + " spans were recorded, but there never was a nanospan::tracer_provider; make one in main");
+    default_message_handler(joined({std::to_string(now.dropped.no_provider), " spans were recorded, but there never was a nanospan::tracer_provider; make one in main"}));
   } else if ((word & recording_over) != 0 && now.dropped.after_shutdown != 0 && the_provider().forked) {
-    default_message_handler(std::to_string(now.dropped.after_shutdown) + " spans were recorded in a forked process; make a nanospan::tracer_provider after fork()");
+    default_message_handler(joined({std::to_string(now.dropped.after_shutdown), " spans were recorded in a forked process; make a nanospan::tracer_provider after fork()"}));
   }
 }
 #endif

@@ -65,30 +65,31 @@ inline constexpr std::uint32_t inline_entry_bytes = 256;
 // The bound on one span's entries. What would pass it is left out and counted in dropped_attributes_count.
 inline constexpr std::uint32_t max_entry_bytes = 1u << 20;
 
-// In 64 bits: a user's value may be as large as 32 bits can say.
-constexpr std::uint64_t padded(std::uint64_t bytes) noexcept { return (bytes + 7) & ~std::uint64_t{7}; }
+constexpr std::size_t padded(std::size_t bytes) noexcept { return (bytes + 7) & ~std::size_t{7}; }
 
 // What stands before every entry: a word, and a second one where the first cannot say the size.
 //   bits 0-47   the address of the key, a literal; of a copied key the size, and its characters are the payload's first bytes
-//   bits 48-51  entry_type
-//   bit  52     the key is copied
+//   bits 48-52  entry_type, and copied_key
 //   bits 53-63  payload bytes without the padding to the next multiple of 8; all ones: the next word says them
 inline constexpr unsigned entry_key_bits = 48;
 inline constexpr unsigned entry_size_shift = 53;
-inline constexpr std::uint32_t long_entry = 0x7ff;
+inline constexpr std::size_t long_entry = 0x7ff;
+inline constexpr unsigned short_entry_bits = 10;  // sizes of so many bits fit into the first word, with room for long_entry
 
+constexpr bool is_short(std::size_t size) noexcept { return size >> short_entry_bits == 0; }
+constexpr std::size_t head_bytes(std::size_t size) noexcept { return is_short(size) ? 8 : 16; }
 inline std::uint64_t address_of(char const* key) noexcept { return reinterpret_cast<std::uintptr_t>(key); }
-constexpr std::uint32_t head_bytes(std::uint32_t size) noexcept { return size < long_entry ? 8 : 16; }
-// The first word; of an entry whose size may still grow the long form.
-inline std::uint64_t entry_word(entry_head const& head, std::uint32_t size) noexcept {
-  std::uint64_t const key = head.key_is_copied ? head.key_size : address_of(head.key);
-  std::uint64_t const what = static_cast<std::uint64_t>(head.type) | (head.key_is_copied ? 16u : 0u);
-  return key | what << entry_key_bits | std::uint64_t{size < long_entry ? size : long_entry} << entry_size_shift;
+// The first word; of an entry whose size may still grow, that of long_entry.
+inline std::uint64_t entry_word(entry_head const& head, std::size_t size) noexcept {
+  std::uint64_t const key = (head.what & copied_key) != 0 ? head.key_size : address_of(head.key);
+  return key | std::uint64_t{head.what} << entry_key_bits | std::uint64_t{is_short(size) ? size : long_entry} << entry_size_shift;
 }
-constexpr entry_type type_of(std::uint64_t word) noexcept { return static_cast<entry_type>(word >> entry_key_bits & 15u); }
-constexpr bool key_is_copied_in(std::uint64_t word) noexcept { return (word >> entry_key_bits & 16u) != 0; }
-// Literals lie below 2^48 on every machine that we know. Where one does not (an address with a tag), its characters are copied.
-inline bool must_be_copied(entry_head const& head) noexcept { return head.key_is_copied || address_of(head.key) >> entry_key_bits != 0; }
+constexpr std::uint16_t what_of(std::uint64_t word) noexcept { return static_cast<std::uint16_t>(word >> entry_key_bits & 31u); }
+constexpr entry_type type_of(std::uint64_t word) noexcept { return static_cast<entry_type>(what_of(word) & (copied_key - 1u)); }
+constexpr bool key_is_copied_in(std::uint64_t word) noexcept { return (what_of(word) & copied_key) != 0; }
+// Not 0 for a key that is no literal below 2^48. Literals are, on every machine that we know; where one is not (an address with a tag), its
+// characters are copied.
+inline std::uint64_t must_be_copied(entry_head const& head) noexcept { return address_of(head.key) >> entry_key_bits | (head.what & copied_key); }
 
 // Payload of an event: the ticks, then its attributes' entries. Payload of heap_block: where the entries are instead.
 struct event_payload {

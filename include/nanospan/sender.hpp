@@ -5,6 +5,7 @@
 // counted once. One thread at a time; waits only inside the exporter, through the wait that it is given.
 
 #include <nanospan/clock.hpp>
+#include <nanospan/detail/joined.hpp>
 #include <nanospan/environment.hpp>
 #include <nanospan/exporter.hpp>
 #include <nanospan/stats.hpp>
@@ -120,7 +121,7 @@ class sender {
     std::uint64_t const now = monotonic_nanoseconds();
     if (now < next_rejection_told_) return;
     next_rejection_told_ = now + between_complaints;
-    say([&] { return "the collector rejected " + std::to_string(rejected_untold_) + " spans: " + result.message; });
+    say([&] { return joined({"the collector rejected ", std::to_string(rejected_untold_), " spans: ", result.message}); });
     rejected_untold_ = 0;
   }
 
@@ -174,13 +175,13 @@ class sender {
     next_trouble_told_ = now + between_complaints;
     say([&] {
       bool const again = result.what != export_result::outcome::failure;
-      return "cannot send to " + exporter_->description() + ": " + result.message + (again ? "; spans wait and are retried" : "; these spans are lost");
+      return joined({"cannot send to ", exporter_->description(), ": ", result.message, again ? "; spans wait and are retried" : "; these spans are lost"});
     });
   }
   void recovered() {
     std::uint64_t const lost = std::exchange(lost_in_trouble_, 0);
     if (!std::exchange(in_trouble_, false) || !told_) return;
-    say([&] { return "sending again to " + exporter_->description() + "; " + std::to_string(lost) + " spans were lost meanwhile"; });
+    say([&] { return joined({"sending again to ", exporter_->description(), "; ", std::to_string(lost), " spans were lost meanwhile"}); });
   }
   // Nothing fails, and yet the exporter is slower than the program.
   void overflowed() {
@@ -188,7 +189,7 @@ class sender {
     if (now < next_overflow_told_) return;
     next_overflow_told_ = now + between_complaints;
     say([&] {
-      return std::to_string(lost_to_overflow_) + " spans were dropped: " + exporter_->description() + " is slower than spans are recorded, and the queue is full (options.max_queue_bytes)";
+      return joined({std::to_string(lost_to_overflow_), " spans were dropped: ", exporter_->description(), " is slower than spans are recorded, and the queue is full (options.max_queue_bytes)"});
     });
     lost_to_overflow_ = 0;
   }

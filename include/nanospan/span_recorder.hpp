@@ -66,13 +66,13 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
       dropped_ += description.empty() ? 0u : 1u;
       return;
     }
-    std::size_t const longest = room - detail::head_bytes(room - detail::head_bytes(0));
+    std::size_t const longest = room - detail::head_bytes(room);  // on the safe side, where that is between the two
     std::size_t size = description.size();
     if (size > longest) {
       size = longest;
       while (size != 0 && (static_cast<std::uint8_t>(description[size]) & 0xc0) == 0x80) --size;  // no half of a character
     }
-    std::byte* const place = append({nullptr, 0, detail::entry_type::status, false, static_cast<std::uint32_t>(size)});
+    std::byte* const place = append({nullptr, 0, detail::entry_type::status, false}, size);
     if (place != nullptr && size != 0) std::memcpy(place, description.data(), size);
   }
   void error(char const* description) noexcept { error(description != nullptr ? std::string_view{description} : std::string_view{}); }
@@ -200,11 +200,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   friend class detail::attribute_setters<span_recorder>;
 
   event_attributes event_named(std::string_view name, bool copied) noexcept {
-    return add_event({name.data(), static_cast<std::uint16_t>(name.size()), {}, copied, 0});
-  }
-
-  static constexpr std::uint32_t bounded(std::size_t size) noexcept {
-    return static_cast<std::uint32_t>(size < detail::max_entry_bytes ? size : detail::max_entry_bytes);
+    return add_event({name.data(), static_cast<std::uint16_t>(name.size()), detail::entry_type::event, copied});
   }
 
   NANOSPAN_DETAIL_COLD sampling_decision ask(birth const& as, detail::active_context const& parent) const noexcept {
@@ -230,87 +226,85 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     std::byte const* end;
   };
   NANOSPAN_DETAIL_INLINE void add_into(cursor& left, attribute const& one) noexcept {
-    std::uint64_t const size = detail::head_bytes(0) + detail::padded(one.head_.size);
-    if (detail::must_be_copied(one.head_) || one.head_.size >= detail::long_entry || static_cast<std::uint64_t>(left.end - left.place) < size) [[unlikely]] {
-      used_ = static_cast<std::uint32_t>(left.place - entries_);
-      add(one);
-      left = {entries_ + used_, entries_ + capacity_};
-      return;
+    // Numbers apart from text: all but the key and the type is known of them.
+    if (one.head_.type() == detail::entry_type::string) {
+      if (std::byte* const place = put_head(left, one.head_, one.text_size_)) return detail::copy_text(place, one.value_.text, one.text_size_);
+    } else {
+      if (std::byte* const place = put_head(left, one.head_, sizeof one.value_.bits)) return detail::copy_word(place, &one.value_.bits);
     }
-    put_word(left.place, detail::entry_word(one.head_, one.head_.size));
-    put_value(left.place + detail::head_bytes(0), one);
-    left.place += size;
+    used_ = static_cast<std::uint32_t>(left.place - entries_);
+    add(one);
+    left = {entries_ + used_, entries_ + capacity_};
+  }
+  // The short way, for a literal key and a value of less than a kibibyte that finds room: where the value goes. Null otherwise.
+  NANOSPAN_DETAIL_INLINE static std::byte* put_head(cursor& left, detail::entry_head const& head, std::size_t size) noexcept {
+    std::size_t const all = detail::head_bytes(0) + detail::padded(size);
+    bool const is_unusual = (detail::must_be_copied(head) | size >> detail::short_entry_bits) != 0;
+    if (is_unusual || static_cast<std::size_t>(left.end - left.place) < all) [[unlikely]]
+      return nullptr;
+    std::byte* const place = left.place;
+    put_word(place, detail::address_of(head.key) | std::uint64_t{head.what} << detail::entry_key_bits | std::uint64_t{size} << detail::entry_size_shift);
+    left.place += all;
+    return place + detail::head_bytes(0);
   }
   NANOSPAN_DETAIL_INLINE static void put_word(std::byte* place, std::uint64_t word) noexcept {
     word = detail::in_register(word);
     std::memcpy(place, &word, sizeof word);
   }
   NANOSPAN_DETAIL_INLINE static void put_value(std::byte* place, attribute const& one) noexcept {
-    if (one.head_.type == detail::entry_type::string) detail::copy_text(place, one.value_.text, one.head_.size);
+    if (one.head_.type() == detail::entry_type::string) detail::copy_text(place, one.value_.text, one.text_size_);
     else detail::copy_word(place, &one.value_.bits);
   }
   // The long way: a copied key, no room, a long text.
   NANOSPAN_DETAIL_COLD void add(attribute const& one) noexcept {
     if (!recording()) return;
-    if (detail::must_be_copied(one.head_)) return add_copied(one);
-    std::byte* const place = append(one.head_);
+    bool const copy = detail::must_be_copied(one.head_) != 0;
+    std::byte* const place = copy ? append_copied(one.head_, one.value_size()) : append(one.head_, one.value_size());
     if (place != nullptr) put_value(place, one);
   }
   // The key's characters come first in the payload, padded to 8.
-  NANOSPAN_DETAIL_COLD void add_copied(attribute const& one) noexcept {
-    detail::entry_head head = one.head_;
-    bool const is_text = head.type == detail::entry_type::string;
-    std::uint32_t const value_size = head.size;
-    std::byte* const value = append_copied(head, value_size);
-    if (value != nullptr && value_size != 0)
-      std::memcpy(value, is_text ? static_cast<void const*>(one.value_.text) : &one.value_.bits, value_size);
-  }
-  std::byte* append_copied(detail::entry_head head, std::uint32_t value_size, bool may_grow = false) noexcept {
+  std::byte* append_copied(detail::entry_head head, std::size_t value_size, bool may_grow = false) noexcept {
     char const* const key = std::exchange(head.key, nullptr);
-    head.key_is_copied = true;
-    auto const key_bytes = static_cast<std::uint32_t>(detail::padded(head.key_size));
-    head.size = key_bytes + bounded(value_size);
-    std::byte* const place = append(head, may_grow);
+    head.what |= detail::copied_key;
+    std::size_t const key_bytes = detail::padded(head.key_size);
+    std::byte* const place = append(head, value_size > detail::max_entry_bytes ? value_size : key_bytes + value_size, may_grow);
     if (place == nullptr) return nullptr;
     if (head.key_size != 0) std::memcpy(place, key, head.key_size);
     return place + key_bytes;
   }
   NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept {
-    detail::entry_head const head{as.name, as.name_size, detail::entry_type::name, as.name_is_copied, 0};
-    if (detail::must_be_copied(head)) append_copied(head, 0);
-    else append(head);
+    detail::entry_head const head{as.name, as.name_size, detail::entry_type::name, as.name_is_copied};
+    if (detail::must_be_copied(head) != 0) append_copied(head, 0);
+    else append(head, 0);
   }
-  NANOSPAN_DETAIL_OUT_OF_LINE event_attributes add_event(detail::entry_head head) noexcept {
+  NANOSPAN_DETAIL_OUT_OF_LINE event_attributes add_event(detail::entry_head const& head) noexcept {
     if (!recording()) return {nullptr, 0};
     std::uint32_t const offset = used_;
     detail::event_payload const now{end_ticks()};
-    head.type = detail::entry_type::event;
-    head.size = sizeof now;
-    std::byte* const place = detail::must_be_copied(head) ? append_copied(head, sizeof now, true) : append(head, true);
+    std::byte* const place = detail::must_be_copied(head) != 0 ? append_copied(head, sizeof now, true) : append(head, sizeof now, true);
     if (place == nullptr) return {nullptr, 0};
     std::memcpy(place, &now, sizeof now);
     return {this, offset};
   }
 
   // Room for an entry, its head written, in the long form where it may grow; null when the span is full (counted).
-  NANOSPAN_DETAIL_INLINE std::byte* append(detail::entry_head const& head, bool may_grow = false) noexcept {
-    std::uint32_t const form = may_grow ? detail::long_entry : head.size;
-    std::uint64_t const size = detail::head_bytes(form) + detail::padded(head.size);
-    if (capacity_ - used_ < size) [[unlikely]] {
-      if (!grow(size)) {
+  NANOSPAN_DETAIL_INLINE std::byte* append(detail::entry_head const& head, std::size_t size, bool may_grow = false) noexcept {
+    std::size_t const form = may_grow ? detail::long_entry : size;
+    if (size > detail::max_entry_bytes || capacity_ - used_ < detail::head_bytes(form) + detail::padded(size)) [[unlikely]] {
+      if (size > detail::max_entry_bytes || !grow(static_cast<std::uint32_t>(detail::head_bytes(form) + detail::padded(size)))) {
         ++dropped_;
         return nullptr;
       }
     }
     std::byte* const place = entries_ + used_;
-    used_ += static_cast<std::uint32_t>(size);
+    used_ += static_cast<std::uint32_t>(detail::head_bytes(form) + detail::padded(size));
     put_word(place, detail::entry_word(head, form));
-    if (detail::head_bytes(form) != detail::head_bytes(0)) put_word(place + detail::head_bytes(0), head.size);
+    if (!detail::is_short(form)) put_word(place + detail::head_bytes(0), size);
     return place + detail::head_bytes(form);
   }
-  NANOSPAN_DETAIL_COLD bool grow(std::uint64_t size) noexcept {
+  NANOSPAN_DETAIL_COLD bool grow(std::uint32_t size) noexcept {
     if (used_ + size > detail::max_entry_bytes) return false;
-    std::uint32_t const wanted = std::bit_ceil(used_ + static_cast<std::uint32_t>(size));
+    std::uint32_t const wanted = std::bit_ceil(used_ + size);
     std::uint32_t const capacity = wanted < 1024 ? 1024 : wanted;
     bool const on_heap = entries_ != inline_;
     void* const block = std::realloc(on_heap ? entries_ : nullptr, capacity + spare_bytes);
@@ -324,13 +318,13 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   // The rare ends: entries on the heap, something left out, a tracestate.
   NANOSPAN_DETAIL_COLD void finish_slowly(detail::thread_block& thread) noexcept {
     if (has_state_) {
-      std::byte* const place = append({nullptr, 0, detail::entry_type::tracestate, false, state_->size});
+      std::byte* const place = append({nullptr, 0, detail::entry_type::tracestate, false}, state_->size);
       if (place != nullptr) std::memcpy(place, state_->view().data(), state_->size);
     }
     if (dropped_ != 0) {
       std::uint64_t const dropped = dropped_;
       capacity_ += spare_bytes;  // kept for this
-      std::memcpy(append({nullptr, 0, detail::entry_type::dropped, false, sizeof dropped}), &dropped, sizeof dropped);
+      std::memcpy(append({nullptr, 0, detail::entry_type::dropped, false}, sizeof dropped), &dropped, sizeof dropped);
     }
     if (entries_ == inline_) {
       hand_over(thread, entries_, used_);
@@ -339,7 +333,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     struct {
       std::uint64_t word;
       detail::heap_payload payload;
-    } const instead{detail::entry_word({nullptr, 0, detail::entry_type::heap_block, false, 0}, sizeof(detail::heap_payload)), {entries_, used_}};
+    } const instead{detail::entry_word({nullptr, 0, detail::entry_type::heap_block, false}, sizeof(detail::heap_payload)), {entries_, used_}};
     if (!hand_over(thread, &instead, sizeof instead)) std::free(entries_);
   }
   // Writes the record into the ring of the thread that ends the span. False: dropped, and counted.
@@ -385,16 +379,17 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
 
   static constexpr std::uint32_t spare_bytes = detail::head_bytes(0) + sizeof(std::uint64_t);
 
+  // First what a call site looks at: near the object's beginning its address is a byte shorter.
+  phase phase_;
+  bool has_state_;
+  std::uint32_t dropped_;  // entries that found no room
+  std::uint32_t used_;
+  std::uint32_t capacity_;
+  std::byte* entries_;         // inline_, or a heap block
+  detail::shared_text* state_;  // only where has_state_
   union {
     detail::record_header header_;
   };
-  detail::shared_text* state_;  // only where has_state_
-  std::byte* entries_;  // inline_, or a heap block
-  std::uint32_t used_;
-  std::uint32_t capacity_;
-  std::uint32_t dropped_;  // entries that found no room
-  phase phase_;
-  bool has_state_;
   alignas(8) std::byte inline_[detail::inline_entry_bytes + spare_bytes];  // uninitialised until used
 };
 

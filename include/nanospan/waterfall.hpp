@@ -4,14 +4,16 @@
 // One trace as text: a header line, then a line a span with its place in the tree, a bar from its start to its end, its duration, and what
 // went wrong. For the console exporter, and for whoever holds spans of a trace. Any thread.
 
+#include <nanospan/detail/joined.hpp>
 #include <nanospan/detail/utf8.hpp>
 #include <nanospan/exporter.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
-#include <set>
+#include <numeric>
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -87,16 +89,20 @@ class waterfall_picture {
     style_.columns = std::max<std::size_t>(style_.columns, 40);
     // Two fifths of the picture are for names; the tree leaves at least eight columns of them to the deepest.
     deepest_ = std::clamp<std::size_t>((style_.columns * 2 / 5 - 8) / 3, 1, 12);
-    std::sort(spans_.begin(), spans_.end(), [](span_data const& a, span_data const& b) {
-      return a.start_time_unix_nano != b.start_time_unix_nano ? a.start_time_unix_nano < b.start_time_unix_nano : a.end_time_unix_nano > b.end_time_unix_nano;
+    std::vector<std::size_t> by_start(spans_.size());
+    std::iota(by_start.begin(), by_start.end(), std::size_t{0});
+    std::sort(by_start.begin(), by_start.end(), [this](std::size_t a, std::size_t b) {
+      span_data const &one = spans_[a], &other = spans_[b];
+      if (one.start_time_unix_nano != other.start_time_unix_nano) return one.start_time_unix_nano < other.start_time_unix_nano;
+      return one.end_time_unix_nano != other.end_time_unix_nano ? one.end_time_unix_nano > other.end_time_unix_nano : a < b;
     });
-    start_ = spans_.front().start_time_unix_nano;
+    start_ = spans_[by_start.front()].start_time_unix_nano;
     end_ = start_ + 1;
     for (span_data const& span : spans_) {
       end_ = std::max(end_, span.end_time_unix_nano);
-      services_.insert(span.service_name);
+      if (std::find(services_.begin(), services_.end(), span.service_name) == services_.end()) services_.push_back(span.service_name);
     }
-    plant();
+    plant(by_start);
   }
 
   std::string draw() const {
@@ -111,13 +117,13 @@ class waterfall_picture {
       bool const bad = span.status == span_status::error;
       std::size_t const room = names > one.tree_columns + 4 ? names - one.tree_columns : 4;
       shown_text const name = shown_text::of(label(span), room);
-      picture += in(dim, one.tree) + in(bad ? red : plain, name.text);
+      picture += joined({in(dim, one.tree), in(bad ? red : plain, name.text)});
       picture.append(names > one.tree_columns + name.columns ? names - one.tree_columns - name.columns : 0, ' ');
-      picture += "  " + bar_of(span, bar, bad ? red : cyan) + "  ";
+      picture += joined({"  ", bar_of(span, bar, bad ? red : cyan), "  "});
       std::string const duration = shown_duration(length_of(span));
       std::size_t const columns = shown_text::of(duration).columns;
       picture.append(columns < 7 ? 7 - columns : 0, ' ').append(duration);
-      if (bad) picture += in(red, "  ✗ " + shown_text::of(span.status_message, 120).text);
+      if (bad) picture += in(red, joined({"  ✗ ", shown_text::of(span.status_message, 120).text}));
       picture += '\n';
     }
     return picture;
@@ -137,32 +143,30 @@ class waterfall_picture {
 
   std::string in(std::string_view colour, std::string const& text) const {
     if (!style_.colour || colour.empty() || text.empty()) return text;
-    return "\x1b[" + std::string{colour} + "m" + text + "\x1b[0m";
+    return joined({"\x1b[", colour, "m", text, "\x1b[0m"});
   }
   static std::uint64_t length_of(span_data const& span) noexcept {
     return span.end_time_unix_nano > span.start_time_unix_nano ? span.end_time_unix_nano - span.start_time_unix_nano : 0;
   }
 
   // The order of the lines: depth first, siblings by their start. Whose parent is not here stands at the left.
-  void plant() {
-    std::map<std::array<std::uint8_t, 8>, std::vector<std::size_t>> children;
-    std::map<std::array<std::uint8_t, 8>, std::size_t> place;
-    for (std::size_t at = 0; at < spans_.size(); ++at) place.emplace(spans_[at].span_id.bytes(), at);
+  void plant(std::vector<std::size_t> const& by_start) {
+    std::map<std::uint64_t, std::size_t> place;
+    auto const key = [](nanospan::span_id const& id) { return std::bit_cast<std::uint64_t>(id.bytes()); };
+    for (std::size_t const at : by_start) place.emplace(key(spans_[at].span_id), at);
     std::vector<std::size_t> roots;
-    for (std::size_t at = 0; at < spans_.size(); ++at) {
-      auto const parent = place.find(spans_[at].parent_span_id.bytes());
+    std::vector<std::vector<std::size_t>> children(spans_.size());
+    for (std::size_t const at : by_start) {
+      auto const parent = place.find(key(spans_[at].parent_span_id));
       if (!spans_[at].parent_span_id.valid() || parent == place.end() || parent->second == at) roots.push_back(at);
-      else children[spans_[at].parent_span_id.bytes()].push_back(at);
+      else children[parent->second].push_back(at);
     }
-    std::vector<bool> drawn(spans_.size());
+    std::vector<char> drawn(spans_.size());
     for (std::size_t const root : roots) grow(root, children, drawn);
-    for (std::size_t at = 0; at < spans_.size(); ++at) {  // a circle of parents, or an id twice: nothing is left out
-      if (!drawn[at]) grow(at, children, drawn);
-    }
+    for (std::size_t const at : by_start) grow(at, children, drawn);  // a circle of parents, or an id twice: nothing is left out
   }
   // By a stack of its own: a trace may be a hundred thousand spans deep. The tree's lines are drawn for as many levels as a person can follow.
-  template <typename Children>
-  void grow(std::size_t root, Children const& children, std::vector<bool>& drawn) {
+  void grow(std::size_t root, std::vector<std::vector<std::size_t>> const& children, std::vector<char>& drawn) {
     struct waiting {
       std::size_t span;
       std::string tree, below;
@@ -172,34 +176,32 @@ class waterfall_picture {
     while (!stack.empty()) {
       waiting const now = std::move(stack.back());
       stack.pop_back();
-      if (drawn[now.span]) continue;
-      drawn[now.span] = true;
+      if (std::exchange(drawn[now.span], '\1') != 0) continue;
       lines_.push_back({now.span, now.tree, std::min(now.depth, deepest_) * 3});
-      auto const found = children.find(spans_[now.span].span_id.bytes());
-      if (found == children.end()) continue;
-      for (std::size_t at = found->second.size(); at-- != 0;) {
-        bool const last = at + 1 == found->second.size();
+      auto const& below = children[now.span];
+      for (std::size_t at = below.size(); at-- != 0;) {
+        bool const last = at + 1 == below.size();
         bool const deeper = now.depth < deepest_;
-        stack.push_back({found->second[at], deeper ? now.below + (last ? "└─ " : "├─ ") : now.tree,
-                         deeper ? now.below + (last ? "   " : "│  ") : now.below, now.depth + 1});
+        stack.push_back({below[at], deeper ? joined({now.below, last ? "└─ " : "├─ "}) : now.tree,
+                         deeper ? joined({now.below, last ? "   " : "│  "}) : now.below, now.depth + 1});
       }
     }
   }
 
   std::string title() const {
-    auto const counted = [](std::size_t count, char const* what) { return "  " + std::to_string(count) + " " + what + (count == 1 ? "" : "s"); };
+    auto const counted = [](std::size_t count, char const* what) { return joined({"  ", std::to_string(count), " ", what, count == 1 ? "" : "s"}); };
     auto const errors = static_cast<std::size_t>(
         std::count_if(spans_.begin(), spans_.end(), [](span_data const& span) { return span.status == span_status::error; }));
-    std::string text = in(bold, "trace " + std::string{spans_.front().trace_id.hex().view()});
+    std::string text = in(bold, joined({"trace ", spans_.front().trace_id.hex()}));
     if (services_.size() > 1) text += counted(services_.size(), "service");
-    else if (!services_.begin()->empty()) text += "  " + shown_text::of(*services_.begin(), 40).text;
-    text += counted(spans_.size(), "span") + "  " + shown_duration(end_ - start_);
+    else if (!services_.front().empty()) text += joined({"  ", shown_text::of(services_.front(), 40).text});
+    text += joined({counted(spans_.size(), "span"), "  ", shown_duration(end_ - start_)});
     if (errors != 0) text += in(red, counted(errors, "error"));
     return text + "\n";
   }
   // The service too, where there are several.
   std::string label(span_data const& span) const {
-    return services_.size() > 1 ? span.service_name + ": " + span.name : span.name;
+    return services_.size() > 1 ? joined({span.service_name, ": ", span.name}) : span.name;
   }
   std::string bar_of(span_data const& span, std::size_t columns, char const* colour) const {
     double const scale = static_cast<double>(columns) / static_cast<double>(end_ - start_);
@@ -212,7 +214,7 @@ class waterfall_picture {
     if (until - from < 0.5) blocks = "▏";
     else for (std::size_t at = first; at < last; ++at) blocks += "█";
     std::size_t const drawn = until - from < 0.5 ? 1 : last - first;
-    return std::string(first, ' ') + in(colour, blocks) + std::string(columns - first - drawn, ' ');
+    return joined({std::string(first, ' '), in(colour, blocks), std::string(columns - first - drawn, ' ')});
   }
 
   std::vector<span_data> spans_;
@@ -221,7 +223,7 @@ class waterfall_picture {
   std::vector<line> lines_;
   std::uint64_t start_ = 0;  // of all of it; the end is later
   std::uint64_t end_ = 0;
-  std::set<std::string> services_;
+  std::vector<std::string> services_;
 };
 
 }  // namespace detail

@@ -4,8 +4,9 @@
 // Protobuf wire primitives. Writing goes back to front: a message's bytes are there before its length is asked for, so nothing is sized
 // twice, nothing is moved, and every length is minimal. Reading trusts nothing: it is for what a remote party sent, too. Any thread.
 
-#include <nanospan/config.hpp>
+#include <nanospan/context.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -34,11 +35,10 @@ class reverse_writer {
       grow(bytes);
   }
 
-  void raw(void const* bytes, std::size_t count) noexcept {
-    at_ -= count;
-    if (count != 0) std::memcpy(at_, bytes, count);
+  void raw(std::string_view bytes) noexcept {
+    at_ -= bytes.size();
+    copy_text(at_, bytes.data(), bytes.size());
   }
-  void raw(std::string_view bytes) noexcept { raw(bytes.data(), bytes.size()); }
   void varint(std::uint64_t value) noexcept {
     if (value < 0x80) [[likely]] {
       *--at_ = static_cast<std::byte>(value);
@@ -68,6 +68,15 @@ class reverse_writer {
     raw(value);
     end_message(field, size() - value.size());
   }
+  // The same, of a size that the compiler knows.
+  template <std::size_t Bytes>
+  void bytes_field(std::uint32_t field, std::array<std::uint8_t, Bytes> const& value) noexcept {
+    static_assert(Bytes < 0x80);
+    at_ -= Bytes;
+    std::memcpy(at_, value.data(), Bytes);
+    *--at_ = static_cast<std::byte>(Bytes);
+    tag(field, wire_type::bytes);
+  }
   // Makes what was written since size() was `since` into the message of a field.
   void end_message(std::uint32_t field, std::size_t since) noexcept {
     varint(size() - since);
@@ -82,15 +91,15 @@ class reverse_writer {
   template <typename Integer>
   void raw_little_endian(Integer value) noexcept {
     if constexpr (std::endian::native == std::endian::big) {
-      std::byte bytes[sizeof value];
-      for (auto& byte : bytes) {
-        byte = static_cast<std::byte>(value & 0xff);
-        value >>= 8;
+      Integer swapped = 0;
+      for (std::size_t byte = 0; byte < sizeof value; ++byte) {
+        swapped = static_cast<Integer>(swapped << 8 | (value & 0xff));
+        value = static_cast<Integer>(value >> 8);
       }
-      raw(bytes, sizeof bytes);
-    } else {
-      raw(&value, sizeof value);
+      value = swapped;
     }
+    at_ -= sizeof value;
+    std::memcpy(at_, &value, sizeof value);
   }
   NANOSPAN_DETAIL_COLD void grow(std::size_t bytes) {
     std::size_t const used = size();

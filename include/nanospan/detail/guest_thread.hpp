@@ -3,6 +3,8 @@
 
 // Threads that are guests in the program: they handle none of its signals, but for those that a fault of their own raises. Background half.
 
+#include <nanospan/detail/joined.hpp>
+
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -48,8 +50,8 @@ struct guest_settings {
 // Applies them to the calling thread, and says what the system refuses: `refused(std::string what)`.
 template <typename Refused>
 void settle_in(guest_settings const& as, Refused&& refused) {
-  auto const check = [&](int error, std::string const& what) {
-    if (error != 0) refused("the background thread cannot have " + what + ": " + std::strerror(error));
+  auto const check = [&](int error, char const* what, int value) {
+    if (error != 0) refused(joined({"the background thread cannot have ", what, std::to_string(value), ": ", std::strerror(error)}));
   };
 #if defined(__linux__)
   ::pthread_setname_np(::pthread_self(), as.name);
@@ -57,10 +59,10 @@ void settle_in(guest_settings const& as, Refused&& refused) {
     cpu_set_t only;
     CPU_ZERO(&only);
     CPU_SET(static_cast<std::size_t>(as.cpu), &only);
-    check(::pthread_setaffinity_np(::pthread_self(), sizeof only, &only), "CPU " + std::to_string(as.cpu));
+    check(::pthread_setaffinity_np(::pthread_self(), sizeof only, &only), "CPU ", as.cpu);
   }
   // On Linux the nice value is a thread's own; 0 means the calling one.
-  if (as.nice != 0) check(::setpriority(PRIO_PROCESS, 0, as.nice) == 0 ? 0 : errno, "the nice value " + std::to_string(as.nice));
+  if (as.nice != 0) check(::setpriority(PRIO_PROCESS, 0, as.nice) == 0 ? 0 : errno, "the nice value ", as.nice);
 #endif
   int policy = SCHED_OTHER;
   sched_param parameters{};
@@ -68,7 +70,7 @@ void settle_in(guest_settings const& as, Refused&& refused) {
   if (as.realtime_priority == 0 && policy != SCHED_FIFO && policy != SCHED_RR) return;
   parameters.sched_priority = as.realtime_priority;
   check(::pthread_setschedparam(::pthread_self(), as.realtime_priority == 0 ? SCHED_OTHER : SCHED_FIFO, &parameters),
-        "the real-time priority " + std::to_string(as.realtime_priority));
+        "the real-time priority ", as.realtime_priority);
 }
 
 }  // namespace nanospan::inline v0::detail

@@ -8,7 +8,8 @@
 #include <nanospan/record.hpp>
 #include <nanospan/wire.hpp>
 
-#include <map>
+#include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,18 +55,19 @@ class literal_cache {
   NANOSPAN_DETAIL_COLD literal_text const& remember(char const* literal) {
     if (2 * used_ >= slots_.size()) grow();
     std::string_view const text{literal};
-    auto known = texts_.find(text);
+    auto known = std::find_if(texts_.begin(), texts_.end(), [&](auto const& one) { return one->text == text; });
     if (known == texts_.end()) {
       std::string const shown = is_utf8(text) ? std::string{text} : repaired_utf8(text);
       reverse_writer encoded;
       encoded.require(shown.size() + reverse_writer::max_varint_bytes);
       encoded.raw(shown);
       encoded.varint(shown.size());
-      known = texts_.emplace(std::string{text}, literal_text{std::string{text}, std::string{encoded.view()}}).first;
+      texts_.push_back(std::make_unique<literal_text const>(literal_text{std::string{text}, std::string{encoded.view()}}));
+      known = texts_.end() - 1;
     }
-    slots_[place_of(literal)] = {literal, &known->second};
+    slots_[place_of(literal)] = {literal, known->get()};
     ++used_;
-    return known->second;
+    return **known;
   }
   void grow() {
     std::vector<slot> const before = std::exchange(slots_, std::vector<slot>(slots_.empty() ? 64 : 2 * slots_.size()));
@@ -75,7 +77,7 @@ class literal_cache {
 
   std::vector<slot> slots_;
   std::size_t used_ = 0;
-  std::map<std::string, literal_text, std::less<>> texts_;
+  std::vector<std::unique_ptr<literal_text const>> texts_;
 };
 
 }  // namespace nanospan::inline v0::detail

@@ -7,6 +7,7 @@
 #include <nanospan/clock.hpp>
 #include <nanospan/detail/descriptor.hpp>
 #include <nanospan/detail/guest_thread.hpp>
+#include <nanospan/detail/joined.hpp>
 #include <nanospan/exporter.hpp>
 
 #include <boost/asio/buffer.hpp>
@@ -98,9 +99,9 @@ class socket_stream {
     if (pending_ == nullptr) return "no descriptor for a name lookup";
     while (!pending_->finished())
       if (wait_->wait(pending_->descriptor_to_wait_for(), false, deadline_) != export_wait::outcome::ready && !pending_->finished())
-        return "looking up \"" + host + "\" took too long";
+        return joined({"looking up \"", host, "\" took too long"});
     auto const lookup = std::exchange(pending_, nullptr);
-    if (lookup->found() == nullptr) return "cannot look up \"" + host + "\": " + lookup->error();
+    if (lookup->found() == nullptr) return joined({"cannot look up \"", host, "\": ", lookup->error()});
     std::uint64_t left = 0;
     for (addrinfo const* address = lookup->found(); address != nullptr; address = address->ai_next) ++left;
     std::string why = "no address";

@@ -3,6 +3,8 @@
 
 // The little of a URL that an endpoint needs: scheme, host, port, path with query (RFC 3986). Constructor's thread.
 
+#include <nanospan/detail/joined.hpp>
+
 #include <charconv>
 #include <cstdint>
 #include <optional>
@@ -19,9 +21,9 @@ struct url {
 
   // What the Host header says.
   std::string authority() const {
-    std::string const shown = host.find(':') != std::string::npos ? "[" + host + "]" : host;
+    std::string const shown = host.find(':') != std::string::npos ? joined({"[", host, "]"}) : host;
     bool const usual = port == (scheme == "https" ? 443 : 80);
-    return usual ? shown : shown + ":" + std::to_string(port);
+    return usual ? shown : joined({shown, ":", std::to_string(port)});
   }
 
   static constexpr char const* only_http = "https is not supported; use http, or a local collector or proxy";
@@ -31,7 +33,7 @@ struct url {
     std::size_t const host = scheme == std::string_view::npos ? 0 : scheme + 3;
     std::size_t const at = text.substr(0, text.find_first_of("/?#", host)).rfind('@');
     if (at == std::string_view::npos || at < host) return std::string{text};
-    return std::string{text.substr(0, host)} + "…" + std::string{text.substr(at)};
+    return joined({text.substr(0, host), "…", text.substr(at)});
   }
 
   static std::optional<url> parse(std::string_view text) {
@@ -46,7 +48,7 @@ struct url {
       if (c <= ' ' || c == 0x7f) return std::nullopt;  // would be a way into the request's header
     std::size_t const path = text.find_first_of("/?");
     std::string_view authority = text.substr(0, path);
-    if (path != std::string_view::npos) parsed.target = (text[path] == '?' ? "/" : "") + std::string{text.substr(path)};
+    if (path != std::string_view::npos) parsed.target = joined({text[path] == '?' ? "/" : "", text.substr(path)});
     if (authority.find('@') != std::string_view::npos) return std::nullopt;  // credentials belong into a header
     std::string_view port;
     if (authority.starts_with('[')) {

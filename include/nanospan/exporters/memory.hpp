@@ -35,7 +35,7 @@ export_result memory_exporter::export_batch(batch const& spans, export_wait&) {
   std::lock_guard const lock{state_->mutex};
   state_->resource = spans.resource();
   // The encoder writes from the end; whoever looks expects each thread's spans in the order in which they ended.
-  state_->spans.insert(state_->spans.end(), std::make_move_iterator(read.rbegin()), std::make_move_iterator(read.rend()));
+  for (std::size_t at = read.size(); at-- != 0;) state_->spans.push_back(std::move(read[at]));
   return {};
 }
 std::string memory_exporter::description() const { return "memory"; }

@@ -5,6 +5,7 @@
 // its serializer takes as long to compile as all of ours, and a batch needs no more than a header before it. One attempt a call; whether and
 // when there is another is the sender's business (OTLP specification, "OTLP/HTTP", "Failures", "Partial Success").
 
+#include <nanospan/detail/joined.hpp>
 #include <nanospan/detail/socket_stream.hpp>
 #include <nanospan/detail/url.hpp>
 #include <nanospan/detail/utf8.hpp>
@@ -72,7 +73,7 @@ inline export_result judge(http_response const& response) {
   if (status >= 200 && status < 300) {
     if (response[http::field::content_type].starts_with("text/html")) {
       result.what = outcome::failure;
-      result.message = "HTTP " + std::to_string(status) + " with a page of HTML: that is no OTLP collector (OTLP over HTTP usually has port 4318)";
+      result.message = joined({"HTTP ", std::to_string(status), " with a page of HTML: that is no OTLP collector (OTLP over HTTP usually has port 4318)"});
       return result;
     }
     partial_success const partial = read_partial_success(response.body());
@@ -82,8 +83,8 @@ inline export_result judge(http_response const& response) {
   }
   bool const again = status == 429 || status == 502 || status == 503 || status == 504;
   result.what = again ? outcome::retry : outcome::failure;
-  result.message = "HTTP " + std::to_string(status) + " " + std::string{response.reason()};
-  if (!response.body().empty()) result.message += " (" + excerpt(response.body()) + ")";
+  result.message = joined({"HTTP ", std::to_string(status), " ", {response.reason().data(), response.reason().size()}});
+  if (!response.body().empty()) result.message += joined({" (", excerpt(response.body()), ")"});
   auto const header = response[http::field::retry_after];
   if (auto const delay = retry_after({header.data(), header.size()}, std::time(nullptr)); again && delay) result.retry_after = *delay;
   return result;
@@ -109,12 +110,11 @@ inline answer read_answer(socket_stream& stream, boost::beast::flat_buffer& buff
     parser.header_limit(64u << 10);
     parser.body_limit(most_body_bytes);
     // The header by itself: Beast before 1.75 loses the error of a body that is too large when both come at once.
-    http::read_header(stream, buffer, parser, got.error);
-    if (!got.error) {
-      auto const length = parser.content_length();
-      if (length && *length > most_body_bytes) got.error = http::error::body_limit;
-      else http::read(stream, buffer, parser, got.error);
-    }
+    parser.eager(false);
+    while (!got.error && !parser.is_header_done()) http::read_some(stream, buffer, parser, got.error);
+    if (!got.error && parser.content_length().value_or(0) > most_body_bytes) got.error = http::error::body_limit;
+    parser.eager(true);
+    while (!got.error && !parser.is_done()) http::read_some(stream, buffer, parser, got.error);
     got.begun |= parser.got_some();
     if (got.error) return got;
     if (unsigned const status = parser.get().result_int(); status / 100 == 1 && status != 101) continue;
@@ -129,12 +129,12 @@ inline answer read_answer(socket_stream& stream, boost::beast::flat_buffer& buff
 
 otlp_http_exporter::otlp_http_exporter(otlp_http_options with) : state_{shared<state>::make<state>()} {
   auto parsed = detail::url::parse(with.url);
-  std::string const shown = "endpoint \"" + detail::url::without_credentials(with.url) + "\" (from " + with.url_source + ")";
+  std::string const shown = detail::joined({"endpoint \"", detail::url::without_credentials(with.url), "\" (from ", with.url_source, ")"});
   if (!parsed) throw configuration_error{shown + " is not a URL like http://localhost:4318"};
   if (parsed->scheme != "http") throw configuration_error{shown + ": " + detail::url::only_http};
   if (parsed->target.empty()) parsed->target = "/";
   for (auto const& [name, value] : with.headers)
-    if (!detail::environment::is_header(name, value)) throw configuration_error{"headers: \"" + name + "\" or its value cannot stand in an HTTP header"};
+    if (!detail::environment::is_header(name, value)) throw configuration_error{detail::joined({"headers: \"", name, "\" or its value cannot stand in an HTTP header"})};
   state_->options = std::move(with);
   state_->url = std::move(*parsed);
 }
@@ -146,7 +146,7 @@ std::uint64_t otlp_http_exporter::shutdown(export_wait&) {
 }
 
 std::string otlp_http_exporter::description() const {
-  return "OTLP/HTTP at " + state_->options.url + " (" + state_->options.url_source + ")";
+  return detail::joined({"OTLP/HTTP at ", state_->options.url, " (", state_->options.url_source, ")"});
 }
 
 export_result otlp_http_exporter::export_batch(batch const& spans, export_wait& wait) {
