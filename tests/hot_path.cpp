@@ -20,6 +20,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <sys/ptrace.h>
@@ -109,6 +110,7 @@ struct region {
   char const* what;
   void (*prepare)(void (*inside)());  // what stands around it, once
   void (*run)();
+  bool as_ever = true;  // false: what is done once is measured, too
 };
 
 [[noreturn]] void be_child(std::vector<region> const& regions) {
@@ -121,7 +123,7 @@ struct region {
     index = i;
     now->prepare([] {
       // What is done once is not what is measured: lazy binding, the thread's slot, its ring.
-      for (int warm = 0; warm < 3; ++warm) now->run();
+      for (int warm = 0; now->as_ever && warm < 3; ++warm) now->run();
       void (*const run)() = now->run;
       mark(index);
       run();
@@ -340,6 +342,60 @@ TEST_CASE("who watches recording sees a locked instruction, an allocation and a 
   CHECK(found[3].allocations == 1);
   CHECK(found[4].allocations == 1);
   CHECK(found[5].system_calls == 1);
+}
+
+namespace {
+
+// A thread that has not recorded yet, in a process where others have, and where the background thread holds a ring ready.
+void on_a_new_thread(void (*inside)()) {
+  alone([] {});
+  std::thread{child_span}.join();
+  nanospan::detail::thread_slot* const ready = nanospan::detail::add_slot();
+  if (ready != nullptr && nanospan::detail::attach_ring(*ready)) ready->state.store(nanospan::detail::slot_state::ready);
+  inside();
+}
+// Warmed, where no ring was ready.
+void on_a_warm_thread(void (*inside)()) {
+  alone([] {});
+  if (nanospan::warm_thread()) inside();
+}
+// With room for nothing more.
+void with_a_full_ring(void (*inside)()) {
+  nanospan::detail::registry.ring_bytes = 16u << 10;
+  under_a_span([] {});
+  for (int i = 0; i < 1'000; ++i) child_span_with_four_attributes();
+  inside();
+}
+
+}  // namespace
+
+TEST_CASE("the first span of a thread that was warmed allocates nothing, makes no system call and executes no locked instruction") {
+  for (auto const run : {child_span, child_span_with_four_attributes, child_span_with_everything}) {
+    auto const found = watch({{"first span, warmed", on_a_warm_thread, run, false}})[0];
+    CHECK(found.allocations == 0);
+    CHECK(found.system_calls == 0);
+    CHECK(found.locked == 0);
+    CHECK(found.instructions > 10);
+  }
+}
+
+TEST_CASE("the first span of a thread that finds a ring ready asks the system for its ids' seed, allocates its exit hook, and no more") {
+  auto const found = watch({{"first span", on_a_new_thread, child_span_with_four_attributes, false}})[0];
+  std::printf("%-40s %5llu instructions, %llu system calls, %llu allocations\n", "first span of a thread, a ring ready",
+              static_cast<unsigned long long>(found.instructions), static_cast<unsigned long long>(found.system_calls),
+              static_cast<unsigned long long>(found.allocations));
+  std::fflush(stdout);
+  CHECK(found.system_calls <= 1);
+  CHECK(found.allocations <= 1);
+  CHECK(found.instructions <= 5'000);
+}
+
+TEST_CASE("a span that finds its ring full is dropped without an allocation, a system call or a locked instruction") {
+  auto const found = watch({{"full ring", with_a_full_ring, child_span_with_four_attributes}})[0];
+  CHECK(found.allocations == 0);
+  CHECK(found.system_calls == 0);
+  CHECK(found.locked == 0);
+  CHECK(found.instructions > 10);
 }
 
 TEST_CASE("a first span, which acquires its ring, is seen to allocate and to call the system") {
