@@ -857,7 +857,8 @@ enum class slot_state : std::uint32_t {
   empty,     // no thread's, without a ring
   ready,     // no thread's, drained, with a ring
   owned,     // a live thread records into it
-  orphaned,  // its thread has exited; the consumer drains it, then makes it ready
+  orphaned,  // its thread has exited; the next one goes on in its ring, or the consumer drains it
+  draining,  // no thread's, the consumer's, which makes it ready
 };
 
 struct thread_slot {
@@ -954,17 +955,20 @@ void for_each_slot(Visit&& visit) {
   for (thread_slot* slot = registry.slots.load(std::memory_order_acquire); slot != nullptr; slot = slot->next) visit(*slot);
 }
 
-// A slot that no thread has any more, one with a ring if there is one.
+// A slot that no thread has any more, one with a ring if there is one. One that waits to be drained does, too, while half of its ring is
+// free: threads that follow each other faster than the consumer looks would take a new ring each.
 inline thread_slot* reuse_slot() noexcept {
-  for (slot_state const wanted : {slot_state::ready, slot_state::empty}) {
+  for (slot_state const wanted : {slot_state::ready, slot_state::orphaned, slot_state::empty}) {
     // Acquire: pairs with the release in add_slot().
     for (thread_slot* slot = registry.slots.load(std::memory_order_acquire); slot != nullptr; slot = slot->next) {
       slot_state expected = wanted;
       // Relaxed look first, so that owned slots' lines stay with their owners. Acquire: pairs with the release of the
       // owner before (slot_owner) or of the consumer.
-      if (slot->state.load(std::memory_order_relaxed) == wanted &&
-          slot->state.compare_exchange_strong(expected, slot_state::owned, std::memory_order_acquire, std::memory_order_relaxed))
-        return slot;
+      if (slot->state.load(std::memory_order_relaxed) != wanted ||
+          !slot->state.compare_exchange_strong(expected, slot_state::owned, std::memory_order_acquire, std::memory_order_relaxed))
+        continue;
+      if (slot->ring.published() - slot->ring.consumed() <= slot->ring.capacity() / 2) return slot;
+      slot->state.store(slot_state::orphaned, std::memory_order_release);  // Release: as in slot_owner.
     }
   }
   return nullptr;
@@ -4776,7 +4780,14 @@ class collector {
         spare = true;
         return;
       }
-      seen_.push_back({&slot, state, slot.ring.published()});
+      seen_.push_back({&slot, false, 0});  // before the slot is taken: there may be no memory
+      // Acquire: as above. A new thread may be faster; what it goes on in is read as any thread's. One that is draining was left by a pass
+      // without memory.
+      slot_state expected = slot_state::orphaned;
+      bool const left = state == slot_state::draining ||
+                        (state == expected && slot.state.compare_exchange_strong(expected, slot_state::draining, std::memory_order_acquire, std::memory_order_relaxed));
+      spare |= left;
+      seen_.back() = {&slot, left, slot.ring.published()};
     });
     clock_.take_anchor();
     for (seen const& one : seen_) {
@@ -4786,7 +4797,7 @@ class collector {
         one.slot->ring.consume(one.until, [&](std::byte const* record) { take(record, emit); });
       }
       // Release: pairs with the acquire of the thread that reuses the slot.
-      if (one.state == slot_state::orphaned) one.slot->state.store(slot_state::ready, std::memory_order_release);
+      if (one.left) one.slot->state.store(slot_state::ready, std::memory_order_release);
     }
     if (!spare) prepare_slot();
     if (encoder_.span_count() != 0 && monotonic_nanoseconds() - first_span_ >= limits_.batch_age) cut(emit);
@@ -4834,7 +4845,7 @@ class collector {
 
   struct seen {
     thread_slot* slot;
-    slot_state state;
+    bool left;  // by its thread; ours until it is ready
     std::uint64_t until;
   };
 

@@ -125,6 +125,22 @@ TEST_CASE("what a thread left is taken, and its slot is free for another") {
   CHECK(count_slots(slot_state::ready) >= 1);
 }
 
+TEST_CASE("what a pass without memory left half done is taken by the next one") {
+  driven one;
+  detail::thread_slot* slot = nullptr;
+  support::in_a_thread([&] {
+    record(7);
+    slot = detail::this_thread.slot;
+  });
+  REQUIRE(slot != nullptr);
+  slot->state.store(slot_state::draining);
+  one.drain();
+  one.cut();
+  REQUIRE(one.batches.size() == 1);
+  CHECK(one.batches[0].span_count == 7);
+  CHECK(slot->state.load() == slot_state::ready);
+}
+
 TEST_CASE("how full the fullest ring was is a share of its own capacity") {
   driven one;
   one.drain();

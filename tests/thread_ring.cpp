@@ -31,11 +31,12 @@ namespace {
 std::uint64_t drain() {
   std::uint64_t records = 0;
   detail::for_each_slot([&](thread_slot& slot) {
-    auto const state = slot.state.load(std::memory_order_acquire);
+    slot_state state = slot_state::orphaned;
+    bool const left = slot.state.compare_exchange_strong(state, slot_state::draining);
     // Whether there is a ring is for others to see only once a record is published.
     if (std::uint64_t const until = slot.ring.published(); until != slot.ring.consumed())
       slot.ring.consume(until, [&](std::byte const*) { ++records; });
-    if (state == slot_state::orphaned) slot.state.store(slot_state::ready, std::memory_order_release);
+    if (left) slot.state.store(slot_state::ready, std::memory_order_release);
   });
   detail::background.exported.add(records);
   return records;
@@ -73,6 +74,29 @@ std::size_t count_slots() {
   detail::for_each_slot([&](thread_slot&) { ++count; });
   return count;
 }
+
+// While it lives no thread finds the slots that were free, nor their rings the limit.
+class free_slots_hidden {
+ public:
+  free_slots_hidden() {
+    detail::for_each_slot([&](thread_slot& slot) {
+      slot_state const state = slot.state.load();
+      if (state != slot_state::ready && state != slot_state::empty) return;
+      slot.state.store(slot_state::owned);
+      hidden_.emplace_back(&slot, state);
+    });
+  }
+  free_slots_hidden(free_slots_hidden const&) = delete;
+  free_slots_hidden& operator=(free_slots_hidden const&) = delete;
+  ~free_slots_hidden() {
+    for (auto const& [slot, state] : hidden_) slot->state.store(state);
+    registry.ring_memory_bytes.fetch_add(used_);
+  }
+
+ private:
+  std::vector<std::pair<thread_slot*, slot_state>> hidden_;
+  std::uint64_t used_ = registry.ring_memory_bytes.exchange(0);
+};
 
 template <typename Run>
 void in_a_thread(Run&& run) {
@@ -134,14 +158,51 @@ TEST_CASE("a thread that exits leaves its spans to the background thread") {
   });
   REQUIRE(slot != nullptr);
   CHECK(slot->state.load() == slot_state::orphaned);
+  CHECK(drain() == 2);
+  CHECK(slot->state.load() == slot_state::ready);
+}
+
+TEST_CASE("threads that follow each other before anything is drained share a ring, up to its half") {
+  recording const on;
+  registry.ring_bytes.store(64u << 10);
+  free_slots_hidden const only_new_ones;
+  auto const before = nanospan::stats().dropped.total();
+  auto const half_full = [] {
+    bool is = false;
+    detail::for_each_slot([&](thread_slot& slot) { is |= slot.ring.published() - slot.ring.consumed() > slot.ring.capacity() / 2; });
+    return is;
+  };
+  in_a_thread(record_one);
+  auto const slots = count_slots();
+  std::uint64_t threads = 1;
+  for (; !half_full() && threads < 10'000; ++threads) in_a_thread(record_one);
+  CHECK(threads > 100);
+  CHECK(threads < 10'000);
+  CHECK(count_slots() == slots);
+  in_a_thread(record_one);
+  CHECK(count_slots() == slots + 1);
+  CHECK(nanospan::stats().dropped.total() == before);
+  CHECK(drain() == threads + 1);
+}
+
+TEST_CASE("a slot that the consumer is draining is no other thread's") {
+  recording const on;
+  free_slots_hidden const only_new_ones;
+  thread_slot* slot = nullptr;
+  in_a_thread([&] {
+    record_one();
+    slot = detail::this_thread.slot;
+  });
+  REQUIRE(slot != nullptr);
+  slot->state.store(slot_state::draining);
   thread_slot* other = nullptr;
   in_a_thread([&] {
     record_one();
     other = detail::this_thread.slot;
   });
-  CHECK(other != slot);  // not before it is drained
-  CHECK(drain() == 3);
-  CHECK(slot->state.load() == slot_state::ready);
+  CHECK(other != slot);
+  slot->state.store(slot_state::orphaned);
+  CHECK(drain() == 2);
 }
 
 TEST_CASE("a thread that leaves nothing behind frees its slot at once") {
@@ -210,7 +271,7 @@ TEST_CASE("warming a thread does what its first span would do") {
 TEST_CASE("a thread that cannot be warmed is told so") {
   recording const on;
   registry.ring_memory_limit_bytes.store(0);
-  bool warm = true;
+  std::atomic<bool> warm{true};
   // More than there are rings.
   at_once(count_slots() + 1, [&](std::size_t, thread_slot& slot) { if (!slot.ring.attached()) warm = nanospan::warm_thread(); });
   CHECK_FALSE(warm);

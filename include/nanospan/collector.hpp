@@ -38,7 +38,14 @@ class collector {
         spare = true;
         return;
       }
-      seen_.push_back({&slot, state, slot.ring.published()});
+      seen_.push_back({&slot, false, 0});  // before the slot is taken: there may be no memory
+      // Acquire: as above. A new thread may be faster; what it goes on in is read as any thread's. One that is draining was left by a pass
+      // without memory.
+      slot_state expected = slot_state::orphaned;
+      bool const left = state == slot_state::draining ||
+                        (state == expected && slot.state.compare_exchange_strong(expected, slot_state::draining, std::memory_order_acquire, std::memory_order_relaxed));
+      spare |= left;
+      seen_.back() = {&slot, left, slot.ring.published()};
     });
     clock_.take_anchor();
     for (seen const& one : seen_) {
@@ -48,7 +55,7 @@ class collector {
         one.slot->ring.consume(one.until, [&](std::byte const* record) { take(record, emit); });
       }
       // Release: pairs with the acquire of the thread that reuses the slot.
-      if (one.state == slot_state::orphaned) one.slot->state.store(slot_state::ready, std::memory_order_release);
+      if (one.left) one.slot->state.store(slot_state::ready, std::memory_order_release);
     }
     if (!spare) prepare_slot();
     if (encoder_.span_count() != 0 && monotonic_nanoseconds() - first_span_ >= limits_.batch_age) cut(emit);
@@ -96,7 +103,7 @@ class collector {
 
   struct seen {
     thread_slot* slot;
-    slot_state state;
+    bool left;  // by its thread; ours until it is ready
     std::uint64_t until;
   };
 
