@@ -64,7 +64,7 @@ void fill(proto::trace::v1::Span& span, std::byte const* record, detail::clock_c
   span.set_flags(header.meta.trace_flags | detail::flag_remote_known);
   detail::for_each_entry(record + sizeof header, header.meta.size - sizeof header, [&](detail::entry_view const& entry) {
     auto& attribute = *span.add_attributes();
-    attribute.set_key(entry.key_address());
+    attribute.set_key(entry.literal());
     switch (entry.type()) {
       case detail::entry_type::string: attribute.mutable_value()->set_string_value(std::string{entry.text()}); break;
       case detail::entry_type::floating: attribute.mutable_value()->set_double_value(std::bit_cast<double>(entry.word())); break;

@@ -1556,7 +1556,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   NANOSPAN_DETAIL_COLD bool grow(std::uint32_t size) noexcept {
     if (used_ + size > detail::max_entry_bytes) return false;
     std::uint32_t const wanted = std::bit_ceil(used_ + size);
-    std::uint32_t const capacity = wanted < 1024 ? 1024 : wanted;
+    std::uint32_t const capacity = wanted < 1024 - spare_bytes ? 1024 - spare_bytes : wanted;  // of a size that allocators keep at hand
     bool const on_heap = entries_ != inline_;
     void* const block = std::realloc(on_heap ? entries_ : nullptr, capacity + spare_bytes);
     if (block == nullptr) return false;
@@ -1581,6 +1581,12 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
       hand_over(thread, entries_, used_);
       return;
     }
+    // A few kibibytes travel in the ring: the block is free again at once, and here, for the thread's next span.
+    if (used_ <= most_copied_bytes && thread.slot != nullptr && used_ <= thread.slot->ring.capacity() / 16) {
+      hand_over(thread, entries_, used_, true);
+      std::free(entries_);
+      return;
+    }
     struct {
       std::uint64_t word;
       detail::heap_payload payload;
@@ -1588,7 +1594,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (!hand_over(thread, &instead, sizeof instead)) std::free(entries_);
   }
   // Writes the record into the ring of the thread that ends the span. False: dropped, and counted.
-  NANOSPAN_DETAIL_INLINE bool hand_over(detail::thread_block& thread, void const* entries, std::uint32_t entry_bytes) noexcept {
+  NANOSPAN_DETAIL_INLINE bool hand_over(detail::thread_block& thread, void const* entries, std::uint32_t entry_bytes, bool are_many = false) noexcept {
     detail::thread_slot* const slot = thread.slot;
     std::uint32_t const size = static_cast<std::uint32_t>(sizeof header_) + entry_bytes;
     detail::record_meta meta = detail::in_register(header_.meta);
@@ -1602,7 +1608,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
       if (place == nullptr) return false;
     }
     detail::copy_words(place, &header_, sizeof header_);
-    if (entry_bytes != 0) detail::copy_words(place + sizeof header_, entries, entry_bytes);
+    if (are_many) std::memcpy(place + sizeof header_, entries, entry_bytes);
+    else if (entry_bytes != 0) detail::copy_words(place + sizeof header_, entries, entry_bytes);
     detail::this_thread.slot->ring.publish(size);
     return true;
   }
@@ -1628,6 +1635,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     reason.add(1);
   }
 
+  static constexpr std::uint32_t most_copied_bytes = 4'096;
   static constexpr std::uint32_t spare_bytes = detail::head_bytes(0) + sizeof(std::uint64_t);
 
   // First what a call site looks at: near the object's beginning its address is a byte shorter.
@@ -2638,15 +2646,20 @@ class pace {
 namespace nanospan::inline v0::detail {
 
 inline bool is_ascii(std::string_view text) noexcept {
-  std::uint64_t seen = 0;
-  std::size_t at = 0;
-  for (; at + 8 <= text.size(); at += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, text.data() + at, 8);
-    seen |= word;
+  constexpr std::uint64_t high = 0x8080'8080'8080'8080u;
+  auto const at = [&](std::size_t place, auto word) {
+    std::memcpy(&word, text.data() + place, sizeof word);
+    return std::uint64_t{word};
+  };
+  std::size_t const size = text.size();
+  // The last word overlaps the one before it.
+  if (size >= 8) {
+    std::uint64_t seen = at(size - 8, std::uint64_t{});
+    for (std::size_t place = 0; place + 8 < size; place += 8) seen |= at(place, std::uint64_t{});
+    return (seen & high) == 0;
   }
-  for (; at < text.size(); ++at) seen |= static_cast<std::uint8_t>(text[at]) >= 0x80 ? 0x80u : 0u;
-  return (seen & 0x8080'8080'8080'8080u) == 0;
+  if (size >= 4) return ((at(0, std::uint32_t{}) | at(size - 4, std::uint32_t{})) & high) == 0;
+  return size == 0 || ((at(0, std::uint8_t{}) | at(size / 2, std::uint8_t{}) | at(size - 1, std::uint8_t{})) & high) == 0;
 }
 
 // Bytes of the well-formed character at the front of a non-empty text; 0 if there is none.
@@ -2826,10 +2839,11 @@ class clock_converter {
     std::size_t const size = anchors_.size();
     if (size >= 2 && now.monotonic - anchors_[size - 2].monotonic < anchor_spacing) {
       anchors_.back() = now;  // the newest one moves along; those before it stand
-      return;
+    } else {
+      if (size == max_anchors) thin();
+      anchors_.push_back(now);
     }
-    if (size == max_anchors) thin();
-    anchors_.push_back(now);
+    find_pace(anchors_.size() - 1);
   }
 
   // One span's clock: converts any of its ticks, all with the same offset between monotonic and wall time.
@@ -2846,6 +2860,7 @@ class clock_converter {
   struct anchor {
     std::uint64_t ticks;
     std::uint64_t monotonic;
+    double pace = 0;  // nanoseconds a tick since the anchor before
   };
   static constexpr std::size_t max_anchors = 256;
   static constexpr std::uint64_t anchor_spacing = 20'000'000;
@@ -2907,7 +2922,7 @@ class clock_converter {
     if (until.ticks <= from.ticks) return from.monotonic;  // a counter that stands still or went backwards
     // Nothing is younger than the newest anchor; ticks that are were read from a counter that has jumped.
     auto const distance = static_cast<double>(static_cast<std::int64_t>(std::min(ticks, until.ticks) - from.ticks));
-    return from.monotonic + static_cast<std::uint64_t>(static_cast<std::int64_t>(distance * slope(from, until)));
+    return from.monotonic + static_cast<std::uint64_t>(static_cast<std::int64_t>(distance * until.pace));
   }
 
   void thin() {  // every other one of the older half goes
@@ -2915,6 +2930,11 @@ class clock_converter {
     for (std::size_t at = 0; at < anchors_.size(); ++at)
       if (at >= max_anchors / 2 || at % 2 == 0) anchors_[kept++] = anchors_[at];
     anchors_.resize(kept);
+    for (std::size_t at = 0; at < kept; ++at) find_pace(at);
+  }
+  // Here, not where a span is converted: a division takes longer than the rest of that.
+  void find_pace(std::size_t at) noexcept {
+    if (at != 0) anchors_[at].pace = slope(anchors_[at - 1], anchors_[at]);
   }
 
   clock_source source_;
@@ -3326,34 +3346,31 @@ inline constexpr std::size_t max_events = 128;
 class entry_view {
  public:
   entry_view() noexcept = default;
-  entry_view(std::uint64_t word, std::byte const* payload, std::uint64_t size) noexcept
-      : word_{word}, value_{payload}, value_size_{size}, key_{reinterpret_cast<char const*>(word & ((std::uint64_t{1} << entry_key_bits) - 1))} {
-    if (!key_is_copied()) return;
-    copied_key_size_ = static_cast<std::uint16_t>(word);
-    key_ = reinterpret_cast<char const*>(payload);
-    value_ += padded(copied_key_size_);
-    value_size_ -= padded(copied_key_size_);
-  }
+  entry_view(std::uint64_t word, std::byte const* payload, std::size_t size) noexcept : word_{word}, payload_{payload}, size_{size} {}
+
   entry_type type() const noexcept { return type_of(word_); }
   bool key_is_copied() const noexcept { return key_is_copied_in(word_); }
-  // Of a literal where it stands, of a copied key in the record.
-  char const* key_address() const noexcept { return key_; }
-  std::string_view key() const noexcept { return key_is_copied() ? std::string_view{key_, copied_key_size_} : key_ != nullptr ? std::string_view{key_} : std::string_view{}; }
-  std::byte const* value() const noexcept { return value_; }
-  std::size_t value_size() const noexcept { return value_size_; }
-  std::string_view text() const noexcept { return {reinterpret_cast<char const*>(value_), value_size_}; }
+  // Where it is no copied one.
+  char const* literal() const noexcept { return reinterpret_cast<char const*>(word_ & ((std::uint64_t{1} << entry_key_bits) - 1)); }
+  std::string_view key() const noexcept {
+    if (key_is_copied()) return {reinterpret_cast<char const*>(payload_), static_cast<std::uint16_t>(word_)};
+    return literal() != nullptr ? std::string_view{literal()} : std::string_view{};
+  }
+  std::byte const* value() const noexcept { return payload_ + copied_key_bytes(); }
+  std::size_t value_size() const noexcept { return size_ - copied_key_bytes(); }
+  std::string_view text() const noexcept { return {reinterpret_cast<char const*>(value()), value_size()}; }
   std::uint64_t word() const noexcept {
     std::uint64_t bits;
-    std::memcpy(&bits, value_, sizeof bits);
+    std::memcpy(&bits, value(), sizeof bits);
     return bits;
   }
+  // With its padding, in the payload.
+  std::size_t copied_key_bytes() const noexcept { return key_is_copied() ? padded(static_cast<std::uint16_t>(word_)) : 0; }
 
  private:
   std::uint64_t word_;
-  std::byte const* value_;
-  std::uint64_t value_size_;
-  char const* key_;
-  std::uint16_t copied_key_size_ = 0;
+  std::byte const* payload_;
+  std::size_t size_;
 };
 
 // Calls `visit(entry_view)` for each entry in `bytes`; stops at one that does not fit, which only a data race can have written.
@@ -3369,9 +3386,9 @@ void for_each_entry(std::byte const* entries, std::size_t bytes, Visit&& visit) 
       if (bytes < head) return;
       std::memcpy(&size, entries + head_bytes(0), sizeof size);
     }
-    std::uint64_t const least = key_is_copied_in(word) ? padded(word & 0xffff) : 0;
-    if (size > bytes - head || padded(size) > bytes - head || size < least) return;
-    visit(entry_view{word, entries + head, size});
+    entry_view const entry{word, entries + head, size};
+    if (size > bytes - head || padded(size) > bytes - head || size < entry.copied_key_bytes()) return;
+    visit(entry);
     entries += head + padded(size);
     bytes -= head + padded(size);
   }
@@ -3387,7 +3404,7 @@ class attribute_set {
   }
   // Throws std::bad_alloc.
   void add(entry_view const& one, literal_cache& literals) {
-    chosen const added{one, one.key_is_copied() ? nullptr : &literals.of(one.key_address())};
+    chosen const added{one, one.key_is_copied() ? nullptr : &literals.of(one.literal())};
     for (std::size_t at = 0; at < count_; ++at) {
       if (same_key(chosen_[at], added)) {
         chosen_[at] = added;
@@ -3441,10 +3458,10 @@ class attribute_set {
     if (a.literal != nullptr && b.literal != nullptr) return a.literal == b.literal;
     return (a.literal != nullptr ? a.literal->text : a.entry.key()) == (b.literal != nullptr ? b.literal->text : b.entry.key());
   }
-  // The least each takes on the wire is known; the most follows from it: tags, lengths, a number's ten or twenty bytes.
+  // Tags and lengths, and a number's ten or twenty bytes, are less than the last.
   static std::size_t bound(chosen const& one) noexcept {
-    std::size_t const key = one.literal != nullptr ? one.literal->encoded.size() : text_bound(one.entry.key().size());
-    return key + text_bound(one.entry.type() == entry_type::string ? one.entry.value_size() : 24) + 16;
+    std::size_t const key = one.literal != nullptr ? one.literal->encoded.size() : 3 * one.entry.key().size();
+    return key + 3 * one.entry.value_size() + 80;
   }
   static void write_value(reverse_writer& to, entry_view const& one) {
     switch (one.type()) {  // the fields of AnyValue
@@ -3797,7 +3814,7 @@ class otlp_encoder {
         case entry_type::status: status_ = entry.text(); return;
         case entry_type::name:
           if (entry.key_is_copied()) name_ = entry.key();
-          else literal_name_ = &literals_.of(entry.key_address());
+          else literal_name_ = &literals_.of(entry.literal());
           return;
         case entry_type::tracestate: tracestate_ = entry.text(); return;
         case entry_type::dropped: dropped_ = entry.word(); return;

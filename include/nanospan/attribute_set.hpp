@@ -19,34 +19,31 @@ inline constexpr std::size_t max_events = 128;
 class entry_view {
  public:
   entry_view() noexcept = default;
-  entry_view(std::uint64_t word, std::byte const* payload, std::uint64_t size) noexcept
-      : word_{word}, value_{payload}, value_size_{size}, key_{reinterpret_cast<char const*>(word & ((std::uint64_t{1} << entry_key_bits) - 1))} {
-    if (!key_is_copied()) return;
-    copied_key_size_ = static_cast<std::uint16_t>(word);
-    key_ = reinterpret_cast<char const*>(payload);
-    value_ += padded(copied_key_size_);
-    value_size_ -= padded(copied_key_size_);
-  }
+  entry_view(std::uint64_t word, std::byte const* payload, std::size_t size) noexcept : word_{word}, payload_{payload}, size_{size} {}
+
   entry_type type() const noexcept { return type_of(word_); }
   bool key_is_copied() const noexcept { return key_is_copied_in(word_); }
-  // Of a literal where it stands, of a copied key in the record.
-  char const* key_address() const noexcept { return key_; }
-  std::string_view key() const noexcept { return key_is_copied() ? std::string_view{key_, copied_key_size_} : key_ != nullptr ? std::string_view{key_} : std::string_view{}; }
-  std::byte const* value() const noexcept { return value_; }
-  std::size_t value_size() const noexcept { return value_size_; }
-  std::string_view text() const noexcept { return {reinterpret_cast<char const*>(value_), value_size_}; }
+  // Where it is no copied one.
+  char const* literal() const noexcept { return reinterpret_cast<char const*>(word_ & ((std::uint64_t{1} << entry_key_bits) - 1)); }
+  std::string_view key() const noexcept {
+    if (key_is_copied()) return {reinterpret_cast<char const*>(payload_), static_cast<std::uint16_t>(word_)};
+    return literal() != nullptr ? std::string_view{literal()} : std::string_view{};
+  }
+  std::byte const* value() const noexcept { return payload_ + copied_key_bytes(); }
+  std::size_t value_size() const noexcept { return size_ - copied_key_bytes(); }
+  std::string_view text() const noexcept { return {reinterpret_cast<char const*>(value()), value_size()}; }
   std::uint64_t word() const noexcept {
     std::uint64_t bits;
-    std::memcpy(&bits, value_, sizeof bits);
+    std::memcpy(&bits, value(), sizeof bits);
     return bits;
   }
+  // With its padding, in the payload.
+  std::size_t copied_key_bytes() const noexcept { return key_is_copied() ? padded(static_cast<std::uint16_t>(word_)) : 0; }
 
  private:
   std::uint64_t word_;
-  std::byte const* value_;
-  std::uint64_t value_size_;
-  char const* key_;
-  std::uint16_t copied_key_size_ = 0;
+  std::byte const* payload_;
+  std::size_t size_;
 };
 
 // Calls `visit(entry_view)` for each entry in `bytes`; stops at one that does not fit, which only a data race can have written.
@@ -62,9 +59,9 @@ void for_each_entry(std::byte const* entries, std::size_t bytes, Visit&& visit) 
       if (bytes < head) return;
       std::memcpy(&size, entries + head_bytes(0), sizeof size);
     }
-    std::uint64_t const least = key_is_copied_in(word) ? padded(word & 0xffff) : 0;
-    if (size > bytes - head || padded(size) > bytes - head || size < least) return;
-    visit(entry_view{word, entries + head, size});
+    entry_view const entry{word, entries + head, size};
+    if (size > bytes - head || padded(size) > bytes - head || size < entry.copied_key_bytes()) return;
+    visit(entry);
     entries += head + padded(size);
     bytes -= head + padded(size);
   }
@@ -80,7 +77,7 @@ class attribute_set {
   }
   // Throws std::bad_alloc.
   void add(entry_view const& one, literal_cache& literals) {
-    chosen const added{one, one.key_is_copied() ? nullptr : &literals.of(one.key_address())};
+    chosen const added{one, one.key_is_copied() ? nullptr : &literals.of(one.literal())};
     for (std::size_t at = 0; at < count_; ++at) {
       if (same_key(chosen_[at], added)) {
         chosen_[at] = added;
@@ -134,10 +131,10 @@ class attribute_set {
     if (a.literal != nullptr && b.literal != nullptr) return a.literal == b.literal;
     return (a.literal != nullptr ? a.literal->text : a.entry.key()) == (b.literal != nullptr ? b.literal->text : b.entry.key());
   }
-  // The least each takes on the wire is known; the most follows from it: tags, lengths, a number's ten or twenty bytes.
+  // Tags and lengths, and a number's ten or twenty bytes, are less than the last.
   static std::size_t bound(chosen const& one) noexcept {
-    std::size_t const key = one.literal != nullptr ? one.literal->encoded.size() : text_bound(one.entry.key().size());
-    return key + text_bound(one.entry.type() == entry_type::string ? one.entry.value_size() : 24) + 16;
+    std::size_t const key = one.literal != nullptr ? one.literal->encoded.size() : 3 * one.entry.key().size();
+    return key + 3 * one.entry.value_size() + 80;
   }
   static void write_value(reverse_writer& to, entry_view const& one) {
     switch (one.type()) {  // the fields of AnyValue

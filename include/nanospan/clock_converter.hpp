@@ -58,10 +58,11 @@ class clock_converter {
     std::size_t const size = anchors_.size();
     if (size >= 2 && now.monotonic - anchors_[size - 2].monotonic < anchor_spacing) {
       anchors_.back() = now;  // the newest one moves along; those before it stand
-      return;
+    } else {
+      if (size == max_anchors) thin();
+      anchors_.push_back(now);
     }
-    if (size == max_anchors) thin();
-    anchors_.push_back(now);
+    find_pace(anchors_.size() - 1);
   }
 
   // One span's clock: converts any of its ticks, all with the same offset between monotonic and wall time.
@@ -78,6 +79,7 @@ class clock_converter {
   struct anchor {
     std::uint64_t ticks;
     std::uint64_t monotonic;
+    double pace = 0;  // nanoseconds a tick since the anchor before
   };
   static constexpr std::size_t max_anchors = 256;
   static constexpr std::uint64_t anchor_spacing = 20'000'000;
@@ -139,7 +141,7 @@ class clock_converter {
     if (until.ticks <= from.ticks) return from.monotonic;  // a counter that stands still or went backwards
     // Nothing is younger than the newest anchor; ticks that are were read from a counter that has jumped.
     auto const distance = static_cast<double>(static_cast<std::int64_t>(std::min(ticks, until.ticks) - from.ticks));
-    return from.monotonic + static_cast<std::uint64_t>(static_cast<std::int64_t>(distance * slope(from, until)));
+    return from.monotonic + static_cast<std::uint64_t>(static_cast<std::int64_t>(distance * until.pace));
   }
 
   void thin() {  // every other one of the older half goes
@@ -147,6 +149,11 @@ class clock_converter {
     for (std::size_t at = 0; at < anchors_.size(); ++at)
       if (at >= max_anchors / 2 || at % 2 == 0) anchors_[kept++] = anchors_[at];
     anchors_.resize(kept);
+    for (std::size_t at = 0; at < kept; ++at) find_pace(at);
+  }
+  // Here, not where a span is converted: a division takes longer than the rest of that.
+  void find_pace(std::size_t at) noexcept {
+    if (at != 0) anchors_[at].pace = slope(anchors_[at - 1], anchors_[at]);
   }
 
   clock_source source_;

@@ -135,7 +135,7 @@ class otlp_encoder {
         case entry_type::status: status_ = entry.text(); return;
         case entry_type::name:
           if (entry.key_is_copied()) name_ = entry.key();
-          else literal_name_ = &literals_.of(entry.key_address());
+          else literal_name_ = &literals_.of(entry.literal());
           return;
         case entry_type::tracestate: tracestate_ = entry.text(); return;
         case entry_type::dropped: dropped_ = entry.word(); return;

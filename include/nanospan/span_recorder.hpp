@@ -305,7 +305,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   NANOSPAN_DETAIL_COLD bool grow(std::uint32_t size) noexcept {
     if (used_ + size > detail::max_entry_bytes) return false;
     std::uint32_t const wanted = std::bit_ceil(used_ + size);
-    std::uint32_t const capacity = wanted < 1024 ? 1024 : wanted;
+    std::uint32_t const capacity = wanted < 1024 - spare_bytes ? 1024 - spare_bytes : wanted;  // of a size that allocators keep at hand
     bool const on_heap = entries_ != inline_;
     void* const block = std::realloc(on_heap ? entries_ : nullptr, capacity + spare_bytes);
     if (block == nullptr) return false;
@@ -330,6 +330,12 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
       hand_over(thread, entries_, used_);
       return;
     }
+    // A few kibibytes travel in the ring: the block is free again at once, and here, for the thread's next span.
+    if (used_ <= most_copied_bytes && thread.slot != nullptr && used_ <= thread.slot->ring.capacity() / 16) {
+      hand_over(thread, entries_, used_, true);
+      std::free(entries_);
+      return;
+    }
     struct {
       std::uint64_t word;
       detail::heap_payload payload;
@@ -337,7 +343,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (!hand_over(thread, &instead, sizeof instead)) std::free(entries_);
   }
   // Writes the record into the ring of the thread that ends the span. False: dropped, and counted.
-  NANOSPAN_DETAIL_INLINE bool hand_over(detail::thread_block& thread, void const* entries, std::uint32_t entry_bytes) noexcept {
+  NANOSPAN_DETAIL_INLINE bool hand_over(detail::thread_block& thread, void const* entries, std::uint32_t entry_bytes, bool are_many = false) noexcept {
     detail::thread_slot* const slot = thread.slot;
     std::uint32_t const size = static_cast<std::uint32_t>(sizeof header_) + entry_bytes;
     detail::record_meta meta = detail::in_register(header_.meta);
@@ -351,7 +357,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
       if (place == nullptr) return false;
     }
     detail::copy_words(place, &header_, sizeof header_);
-    if (entry_bytes != 0) detail::copy_words(place + sizeof header_, entries, entry_bytes);
+    if (are_many) std::memcpy(place + sizeof header_, entries, entry_bytes);
+    else if (entry_bytes != 0) detail::copy_words(place + sizeof header_, entries, entry_bytes);
     detail::this_thread.slot->ring.publish(size);
     return true;
   }
@@ -377,6 +384,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     reason.add(1);
   }
 
+  static constexpr std::uint32_t most_copied_bytes = 4'096;
   static constexpr std::uint32_t spare_bytes = detail::head_bytes(0) + sizeof(std::uint64_t);
 
   // First what a call site looks at: near the object's beginning its address is a byte shorter.

@@ -13,15 +13,20 @@
 namespace nanospan::inline v0::detail {
 
 inline bool is_ascii(std::string_view text) noexcept {
-  std::uint64_t seen = 0;
-  std::size_t at = 0;
-  for (; at + 8 <= text.size(); at += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, text.data() + at, 8);
-    seen |= word;
+  constexpr std::uint64_t high = 0x8080'8080'8080'8080u;
+  auto const at = [&](std::size_t place, auto word) {
+    std::memcpy(&word, text.data() + place, sizeof word);
+    return std::uint64_t{word};
+  };
+  std::size_t const size = text.size();
+  // The last word overlaps the one before it.
+  if (size >= 8) {
+    std::uint64_t seen = at(size - 8, std::uint64_t{});
+    for (std::size_t place = 0; place + 8 < size; place += 8) seen |= at(place, std::uint64_t{});
+    return (seen & high) == 0;
   }
-  for (; at < text.size(); ++at) seen |= static_cast<std::uint8_t>(text[at]) >= 0x80 ? 0x80u : 0u;
-  return (seen & 0x8080'8080'8080'8080u) == 0;
+  if (size >= 4) return ((at(0, std::uint32_t{}) | at(size - 4, std::uint32_t{})) & high) == 0;
+  return size == 0 || ((at(0, std::uint8_t{}) | at(size / 2, std::uint8_t{}) | at(size - 1, std::uint8_t{})) & high) == 0;
 }
 
 // Bytes of the well-formed character at the front of a non-empty text; 0 if there is none.
