@@ -77,7 +77,7 @@ class id_generator {
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
     std::uint64_t mix = static_cast<std::uint64_t>(now.tv_nsec) ^ (static_cast<std::uint64_t>(now.tv_sec) << 32) ^
-                        std::bit_cast<std::uintptr_t>(this) ^ (static_cast<std::uint64_t>(::getpid()) << 16);
+                        reinterpret_cast<std::uintptr_t>(this) ^ (static_cast<std::uint64_t>(::getpid()) << 16);
     for (auto& word : state_) {  // splitmix64
       std::uint64_t z = (mix += 0x9e3779b97f4a7c15u);
       z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
