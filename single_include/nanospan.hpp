@@ -2471,6 +2471,8 @@ inline ssize_t write_without_signal(int number, void const* bytes, std::size_t c
 
 // Threads that are guests in the program: they handle none of its signals, but for those that a fault of their own raises. Background half.
 
+#include <boost/system/error_code.hpp>
+
 #include <cerrno>
 #include <thread>
 
@@ -2513,7 +2515,7 @@ struct guest_settings {
 template <typename Refused>
 void settle_in(guest_settings const& as, Refused&& refused) {
   auto const check = [&](int error, char const* what, int value) {
-    if (error != 0) refused(joined({"the background thread cannot have ", what, std::to_string(value), ": ", std::strerror(error)}));
+    if (error != 0) refused(joined({"the background thread cannot have ", what, std::to_string(value), ": ", boost::system::system_category().message(error)}));
   };
 #if defined(__linux__)
   ::pthread_setname_np(::pthread_self(), as.name);
@@ -4516,7 +4518,7 @@ class socket_stream {
  private:
   std::string connect(addrinfo const& address, std::uint64_t deadline) {
     socket_ = descriptor{::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, address.ai_protocol)};
-    if (!socket_.open()) return std::strerror(errno);
+    if (!socket_.open()) return boost::system::system_category().message(errno);
     int const on = 1;
     ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     int error = ::connect(socket_.get(), address.ai_addr, address.ai_addrlen) == 0 ? 0 : errno;
@@ -4527,7 +4529,7 @@ class socket_stream {
     }
     if (error == 0) return {};
     close();
-    return std::strerror(error);
+    return boost::system::system_category().message(error);
   }
 
   // As much as goes at once, but something, unless there is nothing to move.

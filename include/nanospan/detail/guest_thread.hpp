@@ -5,8 +5,9 @@
 
 #include <nanospan/detail/joined.hpp>
 
+#include <boost/system/error_code.hpp>
+
 #include <cerrno>
-#include <cstring>
 #include <string>
 #include <thread>
 #include <utility>
@@ -51,7 +52,7 @@ struct guest_settings {
 template <typename Refused>
 void settle_in(guest_settings const& as, Refused&& refused) {
   auto const check = [&](int error, char const* what, int value) {
-    if (error != 0) refused(joined({"the background thread cannot have ", what, std::to_string(value), ": ", std::strerror(error)}));
+    if (error != 0) refused(joined({"the background thread cannot have ", what, std::to_string(value), ": ", boost::system::system_category().message(error)}));
   };
 #if defined(__linux__)
   ::pthread_setname_np(::pthread_self(), as.name);

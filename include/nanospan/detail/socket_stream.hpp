@@ -18,7 +18,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -146,7 +145,7 @@ class socket_stream {
  private:
   std::string connect(addrinfo const& address, std::uint64_t deadline) {
     socket_ = descriptor{::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, address.ai_protocol)};
-    if (!socket_.open()) return std::strerror(errno);
+    if (!socket_.open()) return boost::system::system_category().message(errno);
     int const on = 1;
     ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     int error = ::connect(socket_.get(), address.ai_addr, address.ai_addrlen) == 0 ? 0 : errno;
@@ -157,7 +156,7 @@ class socket_stream {
     }
     if (error == 0) return {};
     close();
-    return std::strerror(error);
+    return boost::system::system_category().message(error);
   }
 
   // As much as goes at once, but something, unless there is nothing to move.
