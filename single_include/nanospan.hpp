@@ -4023,6 +4023,7 @@ attribute_list batch::resource() const {
 
 // The exporter that keeps what it gets, for users' own tests.
 
+#include <iterator>
 #include <mutex>
 
 namespace nanospan::inline v0 {
@@ -4306,6 +4307,7 @@ std::string waterfall(std::vector<span_data> spans, waterfall_style style) {
 
 #include <cerrno>
 #include <climits>
+#include <iterator>
 #include <list>
 
 namespace nanospan::inline v0 {
@@ -4895,6 +4897,7 @@ class collector {
 // The queue of encoded batches and what becomes of each: confirmed, retried with back-off and jitter, given up; every span of it is
 // counted once. One thread at a time; waits only inside the exporter, through the wait that it is given.
 
+#include <iterator>
 #include <list>
 
 namespace nanospan::inline v0::detail {

@@ -10,6 +10,7 @@
 #include <nanospan/exporter.hpp>
 #include <nanospan/stats.hpp>
 
+#include <iterator>
 #include <list>
 
 namespace nanospan::inline v0::detail {

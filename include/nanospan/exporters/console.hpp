@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <climits>
+#include <iterator>
 #include <list>
 
 namespace nanospan::inline v0 {

@@ -5,6 +5,7 @@
 
 #include <nanospan/otlp_reader.hpp>
 
+#include <iterator>
 #include <mutex>
 
 namespace nanospan::inline v0 {
