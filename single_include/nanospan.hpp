@@ -1614,7 +1614,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     return true;
   }
   NANOSPAN_DETAIL_COLD static std::byte* reserve_slowly(std::uint32_t size, bool on) noexcept {
-    detail::thread_block& thread = detail::this_thread;
+    detail::thread_block const& thread = detail::this_thread;
     if (!has_slot(thread)) return nullptr;
     detail::thread_slot& slot = *thread.slot;
     if (!on) {
@@ -1629,7 +1629,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     return nullptr;
   }
   NANOSPAN_DETAIL_COLD static void count_unprovided_slowly(std::uint32_t word) noexcept {
-    detail::thread_block& thread = detail::this_thread;
+    detail::thread_block const& thread = detail::this_thread;
     if ((word & detail::recording_disabled) != 0 || !has_slot(thread)) return;
     auto& reason = word == 0 ? thread.slot->dropped_no_provider : thread.slot->dropped_after_shutdown;
     reason.add(1);
@@ -2751,11 +2751,11 @@ struct url {
     url parsed;
     std::size_t const colon = text.find("://");
     if (colon == std::string_view::npos) return std::nullopt;
-    for (char c : text.substr(0, colon)) parsed.scheme += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    for (char const c : text.substr(0, colon)) parsed.scheme += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     if (parsed.scheme != "http" && parsed.scheme != "https") return std::nullopt;
     text.remove_prefix(colon + 3);
     text = text.substr(0, text.find('#'));
-    for (char c : text)
+    for (char const c : text)
       if (c <= ' ' || c == 0x7f) return std::nullopt;  // would be a way into the request's header
     std::size_t const path = text.find_first_of("/?");
     std::string_view authority = text.substr(0, path);

@@ -363,7 +363,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     return true;
   }
   NANOSPAN_DETAIL_COLD static std::byte* reserve_slowly(std::uint32_t size, bool on) noexcept {
-    detail::thread_block& thread = detail::this_thread;
+    detail::thread_block const& thread = detail::this_thread;
     if (!has_slot(thread)) return nullptr;
     detail::thread_slot& slot = *thread.slot;
     if (!on) {
@@ -378,7 +378,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     return nullptr;
   }
   NANOSPAN_DETAIL_COLD static void count_unprovided_slowly(std::uint32_t word) noexcept {
-    detail::thread_block& thread = detail::this_thread;
+    detail::thread_block const& thread = detail::this_thread;
     if ((word & detail::recording_disabled) != 0 || !has_slot(thread)) return;
     auto& reason = word == 0 ? thread.slot->dropped_no_provider : thread.slot->dropped_after_shutdown;
     reason.add(1);

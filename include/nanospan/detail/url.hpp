@@ -40,11 +40,11 @@ struct url {
     url parsed;
     std::size_t const colon = text.find("://");
     if (colon == std::string_view::npos) return std::nullopt;
-    for (char c : text.substr(0, colon)) parsed.scheme += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    for (char const c : text.substr(0, colon)) parsed.scheme += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     if (parsed.scheme != "http" && parsed.scheme != "https") return std::nullopt;
     text.remove_prefix(colon + 3);
     text = text.substr(0, text.find('#'));
-    for (char c : text)
+    for (char const c : text)
       if (c <= ' ' || c == 0x7f) return std::nullopt;  // would be a way into the request's header
     std::size_t const path = text.find_first_of("/?");
     std::string_view authority = text.substr(0, path);
