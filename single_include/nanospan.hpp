@@ -264,7 +264,7 @@ inline Word in_register(Word word) noexcept {
 // Copies by words of 8 bytes: what was just stored by such words is forwarded to these loads, and would stall wider ones.
 // Four at a time: a span is bound by how many instructions the processor takes in.
 NANOSPAN_DETAIL_INLINE void copy_word(void* to, void const* from) noexcept {
-  std::uint64_t word;
+  std::uint64_t word = 0;
   std::memcpy(&word, from, 8);
   word = in_register(word);
   std::memcpy(to, &word, 8);
@@ -783,7 +783,7 @@ class ring {
     std::uint64_t position = head_.load(std::memory_order_relaxed);  // Relaxed: only the consumer writes it.
     while (position != until) {
       std::size_t const offset = position & (capacity_ - 1);
-      std::uint32_t size;
+      std::uint32_t size = 0;
       std::memcpy(&size, memory_ + offset, sizeof size);
       if (size == 0) {
         position += capacity_ - offset;
@@ -3750,7 +3750,7 @@ class otlp_encoder {
     record_header header;
     std::memcpy(&header, record, sizeof header);
     if (header.meta.size != sizeof header + head_bytes(0) + sizeof(heap_payload)) return {};
-    std::uint64_t word;
+    std::uint64_t word = 0;
     std::memcpy(&word, record + sizeof header, sizeof word);
     heap_payload heap{};
     if (type_of(word) == entry_type::heap_block) std::memcpy(&heap, record + sizeof header + sizeof word, sizeof heap);

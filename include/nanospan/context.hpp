@@ -34,7 +34,7 @@ inline Word in_register(Word word) noexcept {
 // Copies by words of 8 bytes: what was just stored by such words is forwarded to these loads, and would stall wider ones.
 // Four at a time: a span is bound by how many instructions the processor takes in.
 NANOSPAN_DETAIL_INLINE void copy_word(void* to, void const* from) noexcept {
-  std::uint64_t word;
+  std::uint64_t word = 0;
   std::memcpy(&word, from, 8);
   word = in_register(word);
   std::memcpy(to, &word, 8);

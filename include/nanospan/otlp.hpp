@@ -69,7 +69,7 @@ class otlp_encoder {
     record_header header;
     std::memcpy(&header, record, sizeof header);
     if (header.meta.size != sizeof header + head_bytes(0) + sizeof(heap_payload)) return {};
-    std::uint64_t word;
+    std::uint64_t word = 0;
     std::memcpy(&word, record + sizeof header, sizeof word);
     heap_payload heap{};
     if (type_of(word) == entry_type::heap_block) std::memcpy(&heap, record + sizeof header + sizeof word, sizeof heap);

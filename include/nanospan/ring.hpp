@@ -62,7 +62,7 @@ class ring {
     std::uint64_t position = head_.load(std::memory_order_relaxed);  // Relaxed: only the consumer writes it.
     while (position != until) {
       std::size_t const offset = position & (capacity_ - 1);
-      std::uint32_t size;
+      std::uint32_t size = 0;
       std::memcpy(&size, memory_ + offset, sizeof size);
       if (size == 0) {
         position += capacity_ - offset;
