@@ -26,8 +26,8 @@ struct site {
   std::uint16_t name_size;
   span_kind kind;
 
-  consteval site(literal name_, span_kind kind_, char const* file_, std::uint32_t line_, char const* function_) noexcept
-      : name{name_.data()}, file{file_}, function{function_}, line{line_}, name_size{name_.size()}, kind{kind_} {}
+  consteval site(literal named, span_kind as, char const* in_file, std::uint32_t at_line, char const* in_function) noexcept
+      : name{named.data()}, file{in_file}, function{in_function}, line{at_line}, name_size{named.size()}, kind{as} {}
 };
 // The one of a call site in this library: an inline function's, too, goes when the library is unloaded.
 struct NANOSPAN_DETAIL_OWN own_site {
