@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -209,7 +210,7 @@ class waterfall_picture {
     double const from = column(span.start_time_unix_nano);
     double const until = column(std::max(span.end_time_unix_nano, span.start_time_unix_nano));
     std::size_t const first = std::min(static_cast<std::size_t>(from), columns - 1);
-    std::size_t const last = std::clamp(static_cast<std::size_t>(until + 0.5), first + 1, columns);
+    std::size_t const last = std::clamp(static_cast<std::size_t>(std::lround(until)), first + 1, columns);
     std::string blocks;
     if (until - from < 0.5) blocks = "▏";
     else for (std::size_t at = first; at < last; ++at) blocks += "█";
