@@ -153,7 +153,7 @@ struct otlp_http_options {
 class NANOSPAN_DETAIL_SHARED otlp_http_exporter final : public exporter {
  public:
   /// Throws configuration_error for a URL that cannot be used.
-  explicit otlp_http_exporter(otlp_http_options options);
+  explicit otlp_http_exporter(otlp_http_options with);
   ~otlp_http_exporter() override;
 
   export_result export_batch(batch const& spans, export_wait& wait) override;
