@@ -2443,7 +2443,9 @@ inline bool writable_now(int number) noexcept {
 
 // write(), but a reader that is gone is an error (EPIPE) and never a SIGPIPE, whatever the program does with that signal. Any thread.
 inline ssize_t write_without_signal(int number, void const* bytes, std::size_t count) noexcept {
-  sigset_t pipe_signal, before, pending;
+  sigset_t pipe_signal;
+  sigset_t before;
+  sigset_t pending;
   ::sigemptyset(&pipe_signal);
   ::sigaddset(&pipe_signal, SIGPIPE);
   ::sigpending(&pending);
@@ -2587,7 +2589,7 @@ namespace nanospan::inline v0::detail {
 // Wakes the background thread; a pipe, so that it can be polled beside a socket.
 class wake_up {
  public:
-  wake_up() { made_ = make_pipe(reader_, writer_); }
+  wake_up() noexcept : made_{make_pipe(reader_, writer_)} {}
   bool made() const noexcept { return made_; }
   int readable() const noexcept { return reader_.get(); }
   void wake() noexcept {
@@ -2601,7 +2603,7 @@ class wake_up {
  private:
   descriptor reader_;
   descriptor writer_;
-  bool made_ = false;
+  bool made_;  // after both of them
 };
 
 // When to drain next: a sixteenth of the fullest ring fills in between, as fast as it fills now. Slow to lengthen, quick to shorten. Drains that
@@ -2817,7 +2819,10 @@ struct clock_source {
 // What the processor says of its counter. A yes is not believed for ever: see clock_converter::counter_trusted().
 inline bool counter_is_invariant() noexcept {
 #if defined(__x86_64__)
-  unsigned a = 0, b = 0, c = 0, d = 0;
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
   return __get_cpuid(0x80000007u, &a, &b, &c, &d) != 0 && (d & (1u << 8)) != 0;
 #else
   return true;
@@ -3172,7 +3177,7 @@ class reverse_writer {
   }
   NANOSPAN_DETAIL_COLD void grow(std::size_t bytes) {
     std::size_t const used = size();
-    std::size_t capacity = static_cast<std::size_t>(end_ - memory_.get());
+    auto capacity = static_cast<std::size_t>(end_ - memory_.get());
     do capacity = capacity < 4096 ? 4096 : capacity * 2;
     while (capacity - used < bytes);
     std::unique_ptr<std::byte[]> larger{new std::byte[capacity]};  // uninitialised
@@ -3362,7 +3367,7 @@ class entry_view {
   std::size_t value_size() const noexcept { return size_ - copied_key_bytes(); }
   std::string_view text() const noexcept { return {reinterpret_cast<char const*>(value()), value_size()}; }
   std::uint64_t word() const noexcept {
-    std::uint64_t bits;
+    std::uint64_t bits = 0;
     std::memcpy(&bits, value(), sizeof bits);
     return bits;
   }
@@ -3379,7 +3384,7 @@ class entry_view {
 template <typename Visit>
 void for_each_entry(std::byte const* entries, std::size_t bytes, Visit&& visit) {
   while (bytes >= head_bytes(0)) {
-    std::uint64_t word;
+    std::uint64_t word = 0;
     std::memcpy(&word, entries, sizeof word);
     std::uint64_t size = word >> entry_size_shift;
     std::size_t head = head_bytes(0);
@@ -3479,7 +3484,7 @@ class attribute_set {
   }
   static void write_decimal(reverse_writer& to, std::uint64_t value) {
     char digits[20]{};
-    auto const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+    char const* const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
     to.bytes_field(1, {digits, static_cast<std::size_t>(end - digits)});
   }
 
@@ -5082,12 +5087,12 @@ class sender {
     });
     lost_to_overflow_ = 0;
   }
-  // A message is worth no exception: without memory for it there is none.
+  // A message is worth no exception.
   template <typename Compose>
   void say(Compose&& compose) const noexcept {
     try {
       report_(compose());
-    } catch (...) {
+    } catch (...) {  // no memory, no message
     }
   }
 

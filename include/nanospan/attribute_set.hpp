@@ -33,7 +33,7 @@ class entry_view {
   std::size_t value_size() const noexcept { return size_ - copied_key_bytes(); }
   std::string_view text() const noexcept { return {reinterpret_cast<char const*>(value()), value_size()}; }
   std::uint64_t word() const noexcept {
-    std::uint64_t bits;
+    std::uint64_t bits = 0;
     std::memcpy(&bits, value(), sizeof bits);
     return bits;
   }
@@ -50,7 +50,7 @@ class entry_view {
 template <typename Visit>
 void for_each_entry(std::byte const* entries, std::size_t bytes, Visit&& visit) {
   while (bytes >= head_bytes(0)) {
-    std::uint64_t word;
+    std::uint64_t word = 0;
     std::memcpy(&word, entries, sizeof word);
     std::uint64_t size = word >> entry_size_shift;
     std::size_t head = head_bytes(0);
@@ -150,7 +150,7 @@ class attribute_set {
   }
   static void write_decimal(reverse_writer& to, std::uint64_t value) {
     char digits[20]{};
-    auto const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+    char const* const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
     to.bytes_field(1, {digits, static_cast<std::size_t>(end - digits)});
   }
 

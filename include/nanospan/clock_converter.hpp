@@ -34,7 +34,10 @@ struct clock_source {
 // What the processor says of its counter. A yes is not believed for ever: see clock_converter::counter_trusted().
 inline bool counter_is_invariant() noexcept {
 #if defined(__x86_64__)
-  unsigned a = 0, b = 0, c = 0, d = 0;
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
   return __get_cpuid(0x80000007u, &a, &b, &c, &d) != 0 && (d & (1u << 8)) != 0;
 #else
   return true;

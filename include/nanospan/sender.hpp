@@ -194,12 +194,12 @@ class sender {
     });
     lost_to_overflow_ = 0;
   }
-  // A message is worth no exception: without memory for it there is none.
+  // A message is worth no exception.
   template <typename Compose>
   void say(Compose&& compose) const noexcept {
     try {
       report_(compose());
-    } catch (...) {
+    } catch (...) {  // no memory, no message
     }
   }
 

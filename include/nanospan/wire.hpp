@@ -103,7 +103,7 @@ class reverse_writer {
   }
   NANOSPAN_DETAIL_COLD void grow(std::size_t bytes) {
     std::size_t const used = size();
-    std::size_t capacity = static_cast<std::size_t>(end_ - memory_.get());
+    auto capacity = static_cast<std::size_t>(end_ - memory_.get());
     do capacity = capacity < 4096 ? 4096 : capacity * 2;
     while (capacity - used < bytes);
     std::unique_ptr<std::byte[]> larger{new std::byte[capacity]};  // uninitialised

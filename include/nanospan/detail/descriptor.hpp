@@ -59,7 +59,9 @@ inline bool writable_now(int number) noexcept {
 
 // write(), but a reader that is gone is an error (EPIPE) and never a SIGPIPE, whatever the program does with that signal. Any thread.
 inline ssize_t write_without_signal(int number, void const* bytes, std::size_t count) noexcept {
-  sigset_t pipe_signal, before, pending;
+  sigset_t pipe_signal;
+  sigset_t before;
+  sigset_t pending;
   ::sigemptyset(&pipe_signal);
   ::sigaddset(&pipe_signal, SIGPIPE);
   ::sigpending(&pending);

@@ -13,7 +13,7 @@ namespace nanospan::inline v0::detail {
 // Wakes the background thread; a pipe, so that it can be polled beside a socket.
 class wake_up {
  public:
-  wake_up() { made_ = make_pipe(reader_, writer_); }
+  wake_up() noexcept : made_{make_pipe(reader_, writer_)} {}
   bool made() const noexcept { return made_; }
   int readable() const noexcept { return reader_.get(); }
   void wake() noexcept {
@@ -27,7 +27,7 @@ class wake_up {
  private:
   descriptor reader_;
   descriptor writer_;
-  bool made_ = false;
+  bool made_;  // after both of them
 };
 
 // When to drain next: a sixteenth of the fullest ring fills in between, as fast as it fills now. Slow to lengthen, quick to shorten. Drains that
