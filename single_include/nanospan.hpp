@@ -63,11 +63,11 @@ template <typename Object>
 class shared {
  public:
   constexpr shared() noexcept = default;
-  constexpr shared(std::nullptr_t) noexcept {}
+  constexpr explicit(false) shared(std::nullptr_t) noexcept {}
   /// Shares, or takes over, what `owner` points at. Throws std::bad_alloc.
   template <typename Pointer>
     requires(!std::same_as<Pointer, shared>) && requires(Pointer const& owner) { { owner.get() } -> std::convertible_to<Object*>; }
-  shared(Pointer owner) : object_{owner.get()} {
+  explicit(false) shared(Pointer owner) : object_{owner.get()} {
     if (object_ != nullptr) owners_ = new held<Pointer>{std::move(owner)};
   }
   /// A new object. Throws std::bad_alloc and what its constructor throws.
@@ -137,7 +137,7 @@ class hex_string {
  public:
   constexpr char const* c_str() const noexcept { return text_; }
   constexpr std::string_view view() const noexcept { return {text_, Digits}; }
-  constexpr operator std::string_view() const noexcept { return view(); }
+  constexpr explicit(false) operator std::string_view() const noexcept { return view(); }
   constexpr char& operator[](std::size_t digit) noexcept { return text_[digit]; }
 
  private:
@@ -493,7 +493,7 @@ namespace nanospan::inline v0 {
 /// at run time say nanospan::copied(text).
 class literal {
  public:
-  consteval literal(char const* text) noexcept : text_{text}, size_{static_cast<std::uint16_t>(std::string_view{text}.size())} {
+  consteval explicit(false) literal(char const* text) noexcept : text_{text}, size_{static_cast<std::uint16_t>(std::string_view{text}.size())} {
     if (std::string_view{text}.size() > 0xffff) a_name_or_key_has_at_most_65535_bytes();
   }
   constexpr char const* data() const noexcept { return text_; }
@@ -1966,7 +1966,7 @@ class duration {
   constexpr duration() noexcept = default;
   template <typename Chrono>
     requires requires(Chrono d) { d.count(); Chrono::period::num; Chrono::period::den; }
-  constexpr duration(Chrono d) noexcept
+  constexpr explicit(false) duration(Chrono d) noexcept
       : nanoseconds_{bounded(static_cast<long double>(d.count()) * Chrono::period::num * 1'000'000'000 / Chrono::period::den)} {}
   static constexpr duration of_nanoseconds(std::int64_t n) noexcept { return duration{n}; }
   static constexpr duration of_milliseconds(std::int64_t n) noexcept { return duration{bounded(static_cast<long double>(n) * 1'000'000)}; }

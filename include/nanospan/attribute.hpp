@@ -18,7 +18,7 @@ namespace nanospan::inline v0 {
 /// at run time say nanospan::copied(text).
 class literal {
  public:
-  consteval literal(char const* text) noexcept : text_{text}, size_{static_cast<std::uint16_t>(std::string_view{text}.size())} {
+  consteval explicit(false) literal(char const* text) noexcept : text_{text}, size_{static_cast<std::uint16_t>(std::string_view{text}.size())} {
     if (std::string_view{text}.size() > 0xffff) a_name_or_key_has_at_most_65535_bytes();
   }
   constexpr char const* data() const noexcept { return text_; }

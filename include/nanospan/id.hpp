@@ -23,7 +23,7 @@ class hex_string {
  public:
   constexpr char const* c_str() const noexcept { return text_; }
   constexpr std::string_view view() const noexcept { return {text_, Digits}; }
-  constexpr operator std::string_view() const noexcept { return view(); }
+  constexpr explicit(false) operator std::string_view() const noexcept { return view(); }
   constexpr char& operator[](std::size_t digit) noexcept { return text_[digit]; }
 
  private:

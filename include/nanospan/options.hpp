@@ -26,7 +26,7 @@ class duration {
   constexpr duration() noexcept = default;
   template <typename Chrono>
     requires requires(Chrono d) { d.count(); Chrono::period::num; Chrono::period::den; }
-  constexpr duration(Chrono d) noexcept
+  constexpr explicit(false) duration(Chrono d) noexcept
       : nanoseconds_{bounded(static_cast<long double>(d.count()) * Chrono::period::num * 1'000'000'000 / Chrono::period::den)} {}
   static constexpr duration of_nanoseconds(std::int64_t n) noexcept { return duration{n}; }
   static constexpr duration of_milliseconds(std::int64_t n) noexcept { return duration{bounded(static_cast<long double>(n) * 1'000'000)}; }

@@ -19,11 +19,11 @@ template <typename Object>
 class shared {
  public:
   constexpr shared() noexcept = default;
-  constexpr shared(std::nullptr_t) noexcept {}
+  constexpr explicit(false) shared(std::nullptr_t) noexcept {}
   /// Shares, or takes over, what `owner` points at. Throws std::bad_alloc.
   template <typename Pointer>
     requires(!std::same_as<Pointer, shared>) && requires(Pointer const& owner) { { owner.get() } -> std::convertible_to<Object*>; }
-  shared(Pointer owner) : object_{owner.get()} {
+  explicit(false) shared(Pointer owner) : object_{owner.get()} {
     if (object_ != nullptr) owners_ = new held<Pointer>{std::move(owner)};
   }
   /// A new object. Throws std::bad_alloc and what its constructor throws.
