@@ -219,6 +219,7 @@ class id_generator {
     state_[3] = std::rotl(state_[3], 45);
     return result;
   }
+  // NOLINTBEGIN(misc-no-recursion): goes on with a probability of 2^-64
   NANOSPAN_DETAIL_INLINE std::uint64_t next_nonzero() noexcept {
     std::uint64_t const value = next();
     if (value == 0) [[unlikely]]
@@ -226,6 +227,7 @@ class id_generator {
     return value;
   }
   NANOSPAN_DETAIL_COLD std::uint64_t next_after_zero() noexcept { return next_nonzero(); }
+  // NOLINTEND(misc-no-recursion)
 
   std::array<std::uint64_t, 4> state_{};
 };
@@ -2597,7 +2599,7 @@ class wake_up {
   }
   void clear() noexcept {
     char bytes[64];
-    while (::read(reader_.get(), bytes, sizeof bytes) > 0) {}
+    while (::read(reader_.get(), bytes, sizeof bytes) > 0) {}  // NOLINT(clang-analyzer-unix.BlockInCriticalSection): O_NONBLOCK
   }
 
  private:
@@ -2983,7 +2985,7 @@ class environment {
   explicit environment(message_handler report) noexcept : report_{report} {}
 
   static std::optional<std::string> text(char const* name) {
-    char const* const value = std::getenv(name);
+    char const* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): when the provider is made, as the standard's variables are read
     if (value == nullptr || *value == '\0') return std::nullopt;
     return std::string{value};
   }
@@ -3911,6 +3913,7 @@ inline void read_attribute(std::string_view message, attribute_list& into) {
 template <std::size_t Bytes>
 id<Bytes> read_id(std::string_view text) noexcept {
   std::array<std::uint8_t, Bytes> bytes{};
+  // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): the size is Bytes
   if (text.size() == Bytes) std::memcpy(bytes.data(), text.data(), Bytes);
   return id<Bytes>{bytes};
 }
@@ -4292,7 +4295,7 @@ class waterfall_picture {
 waterfall_style waterfall_style::of(int descriptor) {
   waterfall_style style;
   if (::isatty(descriptor) == 0) return style;
-  char const* const no_colour = std::getenv("NO_COLOR");
+  char const* const no_colour = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe): when the exporter is made
   style.colour = no_colour == nullptr || *no_colour == '\0';
   winsize size{};
   if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) style.columns = size.ws_col;

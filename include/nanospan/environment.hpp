@@ -34,7 +34,7 @@ class environment {
   explicit environment(message_handler report) noexcept : report_{report} {}
 
   static std::optional<std::string> text(char const* name) {
-    char const* const value = std::getenv(name);
+    char const* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): when the provider is made, as the standard's variables are read
     if (value == nullptr || *value == '\0') return std::nullopt;
     return std::string{value};
   }

@@ -105,6 +105,7 @@ class id_generator {
     state_[3] = std::rotl(state_[3], 45);
     return result;
   }
+  // NOLINTBEGIN(misc-no-recursion): goes on with a probability of 2^-64
   NANOSPAN_DETAIL_INLINE std::uint64_t next_nonzero() noexcept {
     std::uint64_t const value = next();
     if (value == 0) [[unlikely]]
@@ -112,6 +113,7 @@ class id_generator {
     return value;
   }
   NANOSPAN_DETAIL_COLD std::uint64_t next_after_zero() noexcept { return next_nonzero(); }
+  // NOLINTEND(misc-no-recursion)
 
   std::array<std::uint64_t, 4> state_{};
 };

@@ -35,6 +35,7 @@ inline void read_attribute(std::string_view message, attribute_list& into) {
 template <std::size_t Bytes>
 id<Bytes> read_id(std::string_view text) noexcept {
   std::array<std::uint8_t, Bytes> bytes{};
+  // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): the size is Bytes
   if (text.size() == Bytes) std::memcpy(bytes.data(), text.data(), Bytes);
   return id<Bytes>{bytes};
 }

@@ -232,7 +232,7 @@ class waterfall_picture {
 waterfall_style waterfall_style::of(int descriptor) {
   waterfall_style style;
   if (::isatty(descriptor) == 0) return style;
-  char const* const no_colour = std::getenv("NO_COLOR");
+  char const* const no_colour = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe): when the exporter is made
   style.colour = no_colour == nullptr || *no_colour == '\0';
   winsize size{};
   if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) style.columns = size.ws_col;
