@@ -23,7 +23,7 @@ class hex_string {
  public:
   constexpr char const* c_str() const noexcept { return text_; }
   constexpr std::string_view view() const noexcept { return {text_, Digits}; }
-  constexpr explicit(false) operator std::string_view() const noexcept { return view(); }
+  constexpr operator std::string_view() const noexcept { return view(); }  // NOLINT(google-explicit-constructor): it is text
   constexpr char& operator[](std::size_t digit) noexcept { return text_[digit]; }
 
  private:
@@ -50,7 +50,7 @@ class id {
   constexpr hex_string<2 * Bytes> hex() const noexcept {
     hex_string<2 * Bytes> text;
     std::size_t digit = 0;
-    for (std::uint8_t byte : bytes()) {
+    for (std::uint8_t const byte : bytes()) {
       text[digit++] = "0123456789abcdef"[byte >> 4];
       text[digit++] = "0123456789abcdef"[byte & 15];
     }
