@@ -6,6 +6,7 @@
 #ifndef NANOSPAN_HPP
 #define NANOSPAN_HPP
 
+// IWYU pragma: begin_exports
 // Recording: in every file. No Boost, builds without exceptions and RTTI.
 #include <nanospan/version.hpp>
 #include <nanospan/config.hpp>
@@ -28,6 +29,7 @@
 #include <nanospan/exporter.hpp>
 #include <nanospan/stats.hpp>
 #include <nanospan/tracer_provider.hpp>
+// IWYU pragma: end_exports
 
 #endif
 

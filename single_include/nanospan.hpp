@@ -1897,11 +1897,14 @@ class innermost_event : public attribute_setters<innermost_event> {
 // function's name.
 #define NANOSPAN_DETAIL_SITE(name, kind)                                                                       \
   __extension__({                                                                                              \
+    /* NOLINTNEXTLINE(bugprone-lambda-function-name): of a lambda it is the lambda's */                        \
     static constexpr ::nanospan::detail::own_site nanospan_site{{name, kind, __FILE__, __LINE__, __func__}}; \
     &nanospan_site.value;                                                                                      \
   })
 // The second declarator only says the attributes; it exists because an if around them would be a second statement.
+// What clang-tidy thinks of it is no concern of whoever annotates.
 #define NANOSPAN_DETAIL_SPAN(name, kind, ...)                                                                                   \
+  /* NOLINTNEXTLINE(misc-const-correctness,readability-isolate-declaration): one declaration, of a span that may be annotated */ \
   [[maybe_unused]] ::nanospan::scoped_span NANOSPAN_DETAIL_NAME { NANOSPAN_DETAIL_SITE(name, kind) }                            \
   __VA_OPT__(, &NANOSPAN_DETAIL_JOIN(nanospan_attributes_, __LINE__) =                                                          \
                    NANOSPAN_DETAIL_NAME.recording() ? (static_cast<void>(NANOSPAN_DETAIL_NAME.set(__VA_ARGS__)), NANOSPAN_DETAIL_NAME) \
@@ -1921,7 +1924,7 @@ class innermost_event : public attribute_setters<innermost_event> {
 #define NANOSPAN_FUNCTION(...) NANOSPAN_DETAIL_SPAN(__func__, ::nanospan::span_kind::internal __VA_OPT__(, ) __VA_ARGS__)
 
 #define NANOSPAN_DETAIL_ON_CURRENT(...)                                \
-  do {                                                                 \
+  do { /* NOLINT(cppcoreguidelines-avoid-do-while): one statement */   \
     if (::nanospan::detail::innermost_span::recording()) __VA_ARGS__; \
   } while (false)
 
