@@ -112,7 +112,7 @@ TEST_CASE("a tick between two anchors is converted to the nanosecond") {
     world made;
     made.pace = pace;
     clock_converter clock = converter_in(made);
-    std::int64_t const a_tick = static_cast<std::int64_t>(1'000 / pace);
+    auto const a_tick = static_cast<std::int64_t>(1'000 / pace);
     CHECK(worst_error(clock, 2'000) <= 2 + 2 * a_tick);
     CHECK(clock.counter_trusted());
   }
@@ -322,7 +322,7 @@ TEST_CASE("a jump forward that is 500 ppm of a second is noticed") {
   clock_converter clock = converter_in({});
   pass_for(clock, 3 * second);
   REQUIRE(clock.counter_trusted());
-  now.set_ticks(now.ticks() + 2'400'000 * 2);  // two milliseconds
+  now.set_ticks(now.ticks() + std::uint64_t{2} * 2'400'000);  // two milliseconds
   pass_for(clock, 2 * second);
   CHECK_FALSE(clock.counter_trusted());
 }

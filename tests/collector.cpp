@@ -147,7 +147,7 @@ TEST_CASE("how full the fullest ring was is a share of its own capacity") {
   CHECK((*one).fullest() == 0);
   record(1'000);  // each 64 bytes and an attribute of 24
   one.drain();
-  double const capacity = static_cast<double>(detail::this_thread.slot->ring.capacity());
+  auto const capacity = static_cast<double>(detail::this_thread.slot->ring.capacity());
   CHECK((*one).fullest() >= 1'000 * 80 / capacity);
   CHECK((*one).fullest() < 1'100 * 88 / capacity);
 }

@@ -116,7 +116,7 @@ TEST_CASE("a million generated ids are distinct") {
     words.insert(words.end(), both.begin(), both.end());
   }
   CHECK(words.size() == 1'000'000);
-  CHECK(all_distinct(std::move(words)));
+  CHECK(all_distinct(words));
 }
 
 TEST_CASE("every bit of an id is random") {
@@ -145,7 +145,7 @@ TEST_CASE("generators that are seeded apart go apart") {
     generator.seed();
     for (int j = 0; j < 100; ++j) words.push_back(word_of(generator.next_span_id()));
   }
-  CHECK(all_distinct(std::move(words)));
+  CHECK(all_distinct(words));
 }
 
 TEST_CASE("the ids of spans are distinct over threads") {
@@ -167,7 +167,7 @@ TEST_CASE("the ids of spans are distinct over threads") {
     });
   for (auto& thread : running) thread.join();
   CHECK(std::all_of(std::begin(all_valid), std::end(all_valid), [](bool valid) { return valid; }));
-  CHECK(all_distinct(std::move(words)));
+  CHECK(all_distinct(words));
 }
 
 TEST_CASE("a new root is sampled and says that its trace id is random, and so do its children") {

@@ -21,8 +21,7 @@
 namespace {
 
 using namespace nanospan;
-using std::chrono_literals::operator""s;
-using std::chrono_literals::operator""ms;
+using namespace std::chrono_literals;
 
 std::string jaeger_host() {
   char const* const host = std::getenv("NANOSPAN_TEST_JAEGER");

@@ -685,7 +685,7 @@ TEST_CASE("each type of a value arrives as OpenTelemetry's mapping says") {
     char const* const none = nullptr;
     span.set({"bool", true}, {"char", 'a'}, {"int8", std::int8_t{-1}}, {"uint16", std::uint16_t{65'535}}, {"int", -2},
              {"unsigned", 4'000'000'000u});
-    span.set({"largest signed as unsigned", 0x7fff'ffff'ffff'ffffu}, {"one more", 0x8000'0000'0000'0000u}, {"largest", ~0ull});
+    span.set({"largest signed as unsigned", 0x7fff'ffff'ffff'ffffu}, {"one more", 0x8000'0000'0000'0000u}, {"largest", ~0uLL});
     span.set({"float", 0.5f}, {"double", -0.0}, {"long double", 2.0L});
     span.set({"literal", "text"}, {"string", std::string{"te\0xt", 5}}, {"view", std::string_view{"view"}}, {"null", none});
   }

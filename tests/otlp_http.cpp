@@ -39,15 +39,15 @@ using nanospan::otlp_http_options;
 using outcome = export_result::outcome;
 using namespace std::chrono_literals;
 
-// Told to ctest, which says so in its summary.
-static void skip(char const* why) { std::printf("skipped by design: %s\n", why); }
-
 // ---- names ------------------------------------------------------------------------------------------------------------------
 
 using support::has;
 using support::messages;
 
 namespace {
+
+// Told to ctest, which says so in its summary.
+void skip(char const* why) { std::printf("skipped by design: %s\n", why); }
 
 // What this program's getaddrinfo knows of names, so that no test depends on the machine's or asks a server. A name that hangs does
 // so until this is gone.
@@ -234,7 +234,7 @@ class full_port {
     port_ = ntohs(address.sin_port);
     for (int tries = 0; tries < 64 && !full_; ++tries) {
       waiting_.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
-      ::connect(waiting_.back(), plain, sizeof address);
+      [[maybe_unused]] int const begun = ::connect(waiting_.back(), plain, sizeof address);
       pollfd connected{waiting_.back(), POLLOUT, 0};
       full_ = ::poll(&connected, 1, 50) == 0;
     }
@@ -545,7 +545,7 @@ TEST_CASE("Retry-After is seconds or a date, at most a day, and nothing where it
   CHECK(answered("soon") == duration{});
   CHECK(answered("7 seconds") == duration{});
   CHECK(answered(date(-3600)) == duration{});
-  CHECK(answered(date(10 * 24 * 3600)) == duration{24h});
+  CHECK(answered(date(std::time_t{10} * 24 * 3600)) == duration{24h});
   duration const in_an_hour = answered(date(3600));
   CHECK(in_an_hour <= duration{3600s});
   CHECK(in_an_hour > duration{3000s});

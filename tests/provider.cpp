@@ -28,7 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char** environ;
+extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX declares it nowhere
 
 namespace detail = nanospan::detail;
 using nanospan::configuration_error;
@@ -234,7 +234,7 @@ class redirected {
       ::close(std::exchange(before_, -1));
     }
     std::string text(65536, '\0');
-    std::rewind(file_);
+    std::fseek(file_, 0, SEEK_SET);
     text.resize(std::fread(text.data(), 1, text.size(), file_));
     return text;
   }
@@ -1179,11 +1179,11 @@ TEST_CASE("the timeout comes from the option, else from the variable for traces,
   environment.set(traces, "3600000");
   nanospan::options options = options_for(collector);
   options.export_timeout = 50ms;
-  CHECK(timed_out(8s, std::move(options)));
+  CHECK(timed_out(8s, options));
   for (std::string const bad : {"5s", "-1", "1.5", "99999999999999999999"}) {
     environment.set(traces, bad);
     environment.set(general, "50");
-    tracer_provider{options_for(collector)};
+    { tracer_provider const brief{options_for(collector)}; }
     auto const said = messages::take();
     REQUIRE(said.size() == 1);
     CHECK(has(said.front(), traces + ("=\"" + bad + "\"")));

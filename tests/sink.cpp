@@ -121,7 +121,7 @@ int main(int argc, char** argv) {
     for (;;) {
       auto socket = std::make_shared<tcp::socket>(context);
       boost::system::error_code error;
-      acceptor.accept(*socket, error);
+      acceptor.accept(*socket, error);  // NOLINT(bugprone-unused-return-value): it is `error` again
       if (error) return;
       std::thread{[socket] { serve(*socket); }}.detach();
     }
