@@ -52,8 +52,8 @@ struct entry_head {
   std::uint16_t key_size;
   std::uint16_t what;  // entry_type, and copied_key
 
-  constexpr entry_head(char const* key_, std::uint16_t key_size_, entry_type type, bool is_copied) noexcept
-      : key{key_}, key_size{key_size_}, what{static_cast<std::uint16_t>(static_cast<unsigned>(type) | (is_copied ? copied_key : 0u))} {}
+  constexpr entry_head(char const* of, std::uint16_t of_size, entry_type type, bool is_copied) noexcept
+      : key{of}, key_size{of_size}, what{static_cast<std::uint16_t>(static_cast<unsigned>(type) | (is_copied ? copied_key : 0u))} {}
   constexpr entry_type type() const noexcept { return static_cast<entry_type>(what & (copied_key - 1u)); }
 };
 static_assert(sizeof(entry_head) == 16);
@@ -87,7 +87,7 @@ class attribute {
       value_.bits = value ? 1u : 0u;
     } else if constexpr (std::integral<Value>) {
       static_assert(sizeof(Value) <= sizeof(std::uint64_t), "an attribute's integer has at most 64 bits");
-      value_.bits = static_cast<std::uint64_t>(value);
+      value_.bits = static_cast<std::uint64_t>(value);  // NOLINT(bugprone-signed-char-misuse): of a signed one the sign
     } else if constexpr (std::floating_point<Value>) {
       value_.bits = std::bit_cast<std::uint64_t>(static_cast<double>(value));
     } else {
