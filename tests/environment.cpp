@@ -29,7 +29,7 @@ environment reporting() {
 }
 // One line that names the variable and the value.
 bool reported_once(std::string const& value) {
-  return reported.size() == 1 && reported[0].find(std::string{name} + "=\"" + value + "\" is ignored") == 0;
+  return reported.size() == 1 && reported[0].starts_with(std::string{name} + "=\"" + value + "\" is ignored");
 }
 
 }  // namespace

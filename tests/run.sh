@@ -22,6 +22,8 @@ need libc++-19-dev clang++-19 -stdlib=libc++ -E -x c++ -include version /dev/nul
 need libc++abi-19-dev bash -c 'echo "int main() {}" | clang++-19 -stdlib=libc++ -x c++ - -o /dev/null'
 need g++-aarch64-linux-gnu command -v aarch64-linux-gnu-g++
 need qemu-user command -v qemu-aarch64
+need clang-tidy-19 command -v clang-tidy-19
+need shellcheck command -v shellcheck
 need valgrind command -v valgrind
 need libboost-dev has_header boost/version.hpp
 need libprotobuf-dev has_header google/protobuf/message.h
