@@ -3363,6 +3363,7 @@ class entry_view {
   entry_type type() const noexcept { return type_of(word_); }
   bool key_is_copied() const noexcept { return key_is_copied_in(word_); }
   // Where it is no copied one.
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the rest of an address' word says type and size
   char const* literal() const noexcept { return reinterpret_cast<char const*>(word_ & ((std::uint64_t{1} << entry_key_bits) - 1)); }
   std::string_view key() const noexcept {
     if (key_is_copied()) return {reinterpret_cast<char const*>(payload_), static_cast<std::uint16_t>(word_)};
