@@ -29,7 +29,7 @@ class scope {
     meta_ = in_register(current.meta);
     owner_ = current.owner;
     current.span = in_register(span);
-    meta.epoch = lost(*home_);
+    meta.epoch = lost(*home_);  // NOLINT(clang-analyzer-core.NonNullParamChecker): what acquire_slot() answered, it left in the thread
     current.meta = in_register(meta);
     current.owner = this;
   }

@@ -93,7 +93,8 @@ class waterfall_picture {
     std::vector<std::size_t> by_start(spans_.size());
     std::iota(by_start.begin(), by_start.end(), std::size_t{0});
     std::sort(by_start.begin(), by_start.end(), [this](std::size_t a, std::size_t b) {
-      span_data const &one = spans_[a], &other = spans_[b];
+      span_data const& one = spans_[a];
+      span_data const& other = spans_[b];
       if (one.start_time_unix_nano != other.start_time_unix_nano) return one.start_time_unix_nano < other.start_time_unix_nano;
       return one.end_time_unix_nano != other.end_time_unix_nano ? one.end_time_unix_nano > other.end_time_unix_nano : a < b;
     });

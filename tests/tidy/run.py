@@ -21,7 +21,7 @@ SINGLE = "single_include/nanospan.hpp"
 FOLDERS = ("tests", "tests/compile", "tests/packaging/shop", "bench", "examples")
 # Catch2's main, and the implementation that tests/implementation.cpp is already.
 PASSED_OVER = ("tests/main.cpp", "tests/compile/implementation.cpp", "bench/implementation.cpp")
-EVERY_RUN = re.compile(r"(single_include|bench|examples)/|tests/(compile/macros|implementation|macros|otlp|otlp_http|provider|span)\.")
+EVERY_RUN = re.compile(r"(single_include|examples)/|bench/recording\.|tests/(compile/macros|implementation|macros|otlp|otlp_http|provider|span)\.")
 FINDING = re.compile(r"^(?P<path>\S+?):(?P<line>\d+):\d+: (?:error|warning): .*\[(?P<checks>[^\]]+)\]$", re.MULTILINE)
 
 
