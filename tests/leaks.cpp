@@ -126,7 +126,7 @@ TEST_CASE("ten thousand threads one after another all trace, and the last nine t
   CHECK(received.distinct == recorded);
 }
 
-TEST_CASE("threads that come and go, and those that live at once, leave no block behind") {
+TEST_CASE("threads that come and go or live at once leave no block behind") {
   constexpr std::size_t at_once = 50, one_after_another = 150;
   constexpr std::uint64_t recorded = (at_once + one_after_another) * spans_a_thread;
   stats_snapshot const before = stats();
