@@ -31,13 +31,15 @@ namespace {
 
 constexpr std::uint64_t spans_a_thread = 5;
 
-// Of every kind that owns something: a heap block, a tracestate, both; handed on by a context, and by a move.
+// Of every kind that owns something: a heap block, of its own or handed to the background thread with the record, a tracestate, both; handed
+// on by a context, and by a move.
 void work(std::uint64_t number) {
+  static std::string const larger_than_a_record(5'000, 'x');
   static std::string const larger_than_the_span(1'000, 'x');
   static std::string const tracestate(300, 's');
   nanospan::context_scope const arrived{{nanospan::trace_id{{1}}, nanospan::span_id{{2}}, nanospan::sampled_flag, true, tracestate}};
   NANOSPAN_SERVER("request", {"number", number});
-  { NANOSPAN("large", {"text", larger_than_the_span}); }
+  { NANOSPAN("large", {"text", larger_than_a_record}); }
   {
     nanospan::context_scope const other{{nanospan::trace_id{{3}}, nanospan::span_id{{4}}, nanospan::sampled_flag}};
     NANOSPAN("small");
