@@ -44,14 +44,14 @@ std::size_t stack_bytes_of(void (*run)()) {
   auto* const lowest = static_cast<std::uint8_t*>(mapped) + guard;
   std::memset(lowest, paint, size);
   pthread_attr_t attributes;
-  pthread_t thread;
+  pthread_t thread{};
   REQUIRE(::pthread_attr_init(&attributes) == 0);
   REQUIRE(::pthread_attr_setstack(&attributes, lowest, size) == 0);
   auto const start = [](void* what) -> void* {
     (*static_cast<void (**)()>(what))();
     return nullptr;
   };
-  REQUIRE(::pthread_create(&thread, &attributes, start, &run) == 0);
+  REQUIRE(::pthread_create(&thread, &attributes, start, static_cast<void*>(&run)) == 0);
   REQUIRE(::pthread_join(thread, nullptr) == 0);
   ::pthread_attr_destroy(&attributes);
   auto const* const deepest = std::find_if(lowest, lowest + size, [](std::uint8_t byte) { return byte != paint; });

@@ -75,9 +75,9 @@ TEST_CASE("drain empties the rings and sends nothing") {
     REQUIRE(rings_are_empty());
   }
   CHECK(nanospan::stats().held >= 20 * 100 % 512);
-  CHECK(memory->spans().size() <= 20u * 100 / 512 * 512);
+  CHECK(memory->spans().size() <= std::size_t{20} * 100 / 512 * 512);
   CHECK(tracing.flush(60s));
-  CHECK(memory->spans().size() == 20u * 100);
+  CHECK(memory->spans().size() == std::size_t{20} * 100);
 }
 
 TEST_CASE("drain needs no collector that answers") {

@@ -172,7 +172,7 @@ class test_collector {
     /// False when the collector ended meanwhile.
     bool pause(std::chrono::milliseconds for_long) { return !collector_.wait_for_end(for_long); }
     /// Only listens from now on: for the peer the end of what is said (FIN). What it writes after a reset that follows is to a broken pipe.
-    void say_no_more() { ::shutdown(socket_, SHUT_WR); }
+    void say_no_more() const { ::shutdown(socket_, SHUT_WR); }
     /// No more of this connection, politely (FIN) or by a reset (RST).
     void close() { open_ = false; }
     void reset() {
