@@ -66,7 +66,7 @@ std::size_t count(std::string const& text, std::string const& what) {
 // Characters before `what`; each is one column in these tests.
 std::size_t column_of(std::string const& line, std::string const& what) {
   std::size_t columns = 0;
-  for (std::size_t at = 0; at < line.find(what); ++at) columns += (line[at] & 0xc0) != 0x80;
+  for (std::size_t at = 0; at < line.find(what); ++at) columns += (line[at] & 0xc0) != 0x80 ? 1u : 0u;
   return columns;
 }
 // Without the colours.
@@ -226,17 +226,19 @@ TEST_CASE("durations have three digits and a unit") {
 }
 
 TEST_CASE("what could be a command to the terminal becomes spaces, in names, services and messages") {
+  using namespace std::string_literals;
   std::string const evil =
       "a\x1b[31mb\x1b]0;title\x07"
-      "c\nd\re\tf\x7fg\u009bh\0i";
+      "c\nd\re\tf\x7fg\u009bh\0i"s;
   std::vector<span_data> spans{failed(of_service(span(1, 0, evil, 0, 10), evil), evil),
                                of_service(span(2, 1, evil, 0, 5), "b" + evil)};
   for (bool const several : {false, true}) {
     if (!several) spans.pop_back();
     std::string const picture = nanospan::waterfall(spans, {false, 200});
     for (char const* command : {"\x1b", "\x07", "\r", "\t", "\x7f", "\u009b"}) CHECK(picture.find(command) == std::string::npos);
+    CHECK(picture.find('\0') == std::string::npos);
     CHECK(lines_of(picture).size() == 1 + spans.size());
-    CHECK(picture.find("a [31mb ]0;title c d e f g h") != std::string::npos);
+    CHECK(picture.find("a [31mb ]0;title c d e f g h i") != std::string::npos);
     if (!several) spans.push_back(of_service(span(2, 1, evil, 0, 5), "b" + evil));
   }
 }
