@@ -65,11 +65,13 @@ static_assert(sizeof(entry_head) == 16);
 /// Pointers other than text do not compile, so none becomes `true` by accident.
 class attribute {
  public:
+  // NOLINTBEGIN(clang-analyzer-optin.cplusplus.UninitializedObject): text_size_ is a text's
   template <typename Value>
   constexpr attribute(literal key, Value const& value) noexcept : head_{key.data(), key.size(), type_of<Value>(), false} { set(value); }
   template <typename Value>
   constexpr attribute(copied key, Value const& value) noexcept
       : head_{key.text.data(), static_cast<std::uint16_t>(key.text.size()), type_of<Value>(), true} { set(value); }
+  // NOLINTEND(clang-analyzer-optin.cplusplus.UninitializedObject)
 
  private:
   friend class span_recorder;
