@@ -22,7 +22,7 @@ from cases import HERE, INCLUDE, ROOT, WARNINGS, compiler_matrix, matrix
 SINGLE = ROOT / "single_include" / "nanospan.hpp"
 MARK = "define_NANOSPAN_IMPLEMENTATION_in_one_source_file"
 # Too dear for every file; what a std header includes itself is its own affair.
-HEAVY = {"iostream", "regex", "functional", "thread", "mutex", "chrono"}
+HEAVY = {"iostream", "regex", "functional", "thread", "mutex", "chrono", "memory"}
 # How a library checks its callers.
 CHECKED = ["-D_GLIBCXX_ASSERTIONS", "-D_LIBCPP_HARDENING_MODE=_LIBCPP_HARDENING_MODE_EXTENSIVE"]
 
@@ -159,6 +159,9 @@ class header_checks(matrix):
             self.case(f"{name} stands alone", self.alone(name))
         self.case("recording reaches no Boost", self.boost("#include <nanospan.hpp>\n"))
         self.case("the check for Boost sees one", None if self.boost("#include <boost/version.hpp>\n") else "it does not")
+        (self.directory / "older.cpp").write_text("#include <nanospan.hpp>\n", encoding="utf-8")
+        older = self.run("g++", "-std=c++17", "-Wfatal-errors", f"-I{INCLUDE}", "-fsyntax-only", "older.cpp")
+        self.fails_with("before C++20 the first word is what it needs", older, "nanospan needs C\\+\\+20")
         self.alone_in_a_folder()
 
     @staticmethod
