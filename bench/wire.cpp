@@ -25,7 +25,7 @@ std::uint64_t serve(tcp::acceptor& acceptor) {
   std::uint64_t bytes = 0;
   tcp::socket socket{acceptor.get_executor()};
   boost::system::error_code error;
-  acceptor.accept(socket, error);
+  acceptor.accept(socket, error);  // NOLINT(bugprone-unused-return-value): it is `error` again
   boost::beast::flat_buffer buffer;
   while (!error) {
     http::request_parser<http::string_body> parser;
