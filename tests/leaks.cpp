@@ -9,6 +9,7 @@
 #include "support/recorded.hpp"
 #include "support/sink_process.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -97,20 +98,36 @@ void live_at_once(nanospan::tracer_provider& tracing, std::size_t threads) {
 
 }  // namespace
 
-TEST_CASE("ten thousand threads one after another all trace, and the last nine thousand take no memory") {
-  // 58 bytes a thread, 12 a span: less than any block that a thread or a span owns.
+TEST_CASE("forty thousand threads one after another all trace, and the last thirty thousand take no memory") {
+  // What the allocator has at hand grows until a thousand batches have been through it, and moves by one or two mebibytes from look to look:
+  // the least of the late looks is held against the most of the early ones. That and the bound are 90 bytes a thread: less than the blocks that a
+  // thread or its spans own.
   constexpr std::uint64_t resident_bound = 512u << 10;
-  constexpr std::uint64_t recorded = (between_flushes + 10'000) * spans_a_thread;
+  constexpr std::size_t looks = 8;
+  constexpr std::size_t warming_threads = 8'000;
+  constexpr std::size_t early_threads = 2'000;
+  constexpr std::size_t late_threads = 30'000;
+  constexpr std::uint64_t recorded = (between_flushes + warming_threads + early_threads + late_threads) * spans_a_thread;
   stats_snapshot const before = stats();
   sink_process sink{NANOSPAN_TEST_SINK};
   {
     nanospan::tracer_provider tracing{{.endpoint = sink.endpoint(), .shutdown_limit = 60s}};
     live_at_once(tracing, between_flushes);
-    come_and_go(tracing, 1'000);
-    memory const early = used();
-    come_and_go(tracing, 9'000);
-    memory const late = used();
-    std::printf("after 1,000 threads %zu slots, %llu KiB resident; after 10,000 %zu slots, %llu KiB resident\n", early.slots,
+    come_and_go(tracing, warming_threads);
+    memory early{};
+    for (std::size_t look = 0; look < looks; ++look) {
+      come_and_go(tracing, early_threads / looks);
+      memory const now = used();
+      early = {now.ring_bytes, now.slots, std::max(early.resident_bytes, now.resident_bytes)};
+    }
+    come_and_go(tracing, late_threads / 2);
+    memory late{0, 0, ~std::uint64_t{0}};
+    for (std::size_t look = 0; look < looks; ++look) {
+      come_and_go(tracing, late_threads / 2 / looks + (look < late_threads / 2 % looks ? 1 : 0));
+      memory const now = used();
+      late = {now.ring_bytes, now.slots, std::min(late.resident_bytes, now.resident_bytes)};
+    }
+    std::printf("after 10,000 threads %zu slots, %llu KiB resident; after 40,000 %zu slots, %llu KiB resident\n", early.slots,
                 static_cast<unsigned long long>(early.resident_bytes >> 10), late.slots, static_cast<unsigned long long>(late.resident_bytes >> 10));
     CHECK(early.slots <= between_flushes + 2);  // this thread's, and the next one's
     CHECK(late.slots == early.slots);
