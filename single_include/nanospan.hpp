@@ -784,6 +784,9 @@ class ring {
   // All before here has been read. Relaxed: the consumer's own, or for reporting.
   std::uint64_t consumed() const noexcept { return head_.load(std::memory_order_relaxed); }
 
+  // Whether all that was published before has been read, and by nobody still. Any thread. Acquire: pairs with the release in consume().
+  bool empty() const noexcept { return head_.load(std::memory_order_acquire) == published(); }
+
   // Consumer. Calls `read(std::byte const* record)` for each record up to `until`, then gives the space back at once.
   // A record starts with its size in bytes (32 bits).
   template <typename Read>
@@ -963,6 +966,12 @@ void for_each_slot(Visit&& visit) {
   for (thread_slot* slot = registry.slots.load(std::memory_order_acquire); slot != nullptr; slot = slot->next) visit(*slot);
 }
 
+inline bool rings_are_empty() noexcept {
+  bool empty = true;
+  for_each_slot([&](thread_slot const& slot) { empty &= slot.ring.empty(); });
+  return empty;
+}
+
 // A slot that no thread has any more, one with a ring if there is one. One that waits to be drained does, too, while half of its ring is
 // free: threads that follow each other faster than the consumer looks would take a new ring each.
 inline thread_slot* reuse_slot() noexcept {
@@ -1029,7 +1038,7 @@ NANOSPAN_DETAIL_SHARED NANOSPAN_DETAIL_COLD inline thread_slot* acquire_slot() n
 
 }  // namespace detail
 
-/// Does now what a thread's first span would do: seeds its ids, finds or maps its ring (tens of microseconds, and more where memory is scarce),
+/// Does now what a thread's first span would do: seeds its ids, finds or maps its ring (hundreds of microseconds where none is ready),
 /// hooks its exit. For threads that must not be late later. False where there is no memory for a ring within the limit. The calling thread.
 NANOSPAN_DETAIL_COLD inline bool warm_thread() noexcept {
   detail::thread_slot* const slot = detail::this_thread.slot != nullptr ? detail::this_thread.slot : detail::acquire_slot();
@@ -1116,7 +1125,7 @@ NANOSPAN_DETAIL_OUT_OF_LINE inline span_context current() noexcept {
 /// like do not reach through it to the span that the context came from: that one may be gone, or another thread's.
 class context_scope : detail::scope {
  public:
-  NANOSPAN_DETAIL_OUT_OF_LINE explicit context_scope(span_context context) noexcept : context_{std::move(context)} {
+  [[nodiscard("a context_scope without a name ends at once")]] NANOSPAN_DETAIL_OUT_OF_LINE explicit context_scope(span_context context) noexcept : context_{std::move(context)} {
     auto& thread = detail::this_thread;
     opened_ = thread.slot != nullptr || detail::acquire_slot() != nullptr;
     if (!opened_) return;
@@ -1583,7 +1592,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (dropped_ != 0) {
       std::uint64_t const dropped = dropped_;
       capacity_ += spare_bytes;  // kept for this
-      std::memcpy(append({nullptr, 0, detail::entry_type::dropped, false}, sizeof dropped), &dropped, sizeof dropped);
+      if (std::byte* const place = append({nullptr, 0, detail::entry_type::dropped, false}, sizeof dropped)) std::memcpy(place, &dropped, sizeof dropped);
     }
     if (entries_ == inline_) {
       hand_over(thread, entries_, used_);
@@ -2040,7 +2049,7 @@ struct options {
   /// Of a thread's ring; a power of two from 16 KiB to 1 GiB. The default, one huge page, holds 14,000 spans with 4 attributes: what a thread
   /// records in 7 ms at 2 million spans a second, which is how long a busy system may keep the background thread waiting.
   std::size_t ring_bytes = 2u << 20;
-  /// Of all rings together, touched as they are made. When half of it is used (16 threads by default) new threads get smaller rings, down to
+  /// Of all rings together, touched as they are made; at least twice ring_bytes. When half of it is used (16 threads by default) new threads get smaller rings, down to
   /// 16 KiB, so that a thousand threads all trace; beyond it their spans are counted drops.
   std::size_t ring_memory_limit_bytes = 64u << 20;
 
@@ -2350,16 +2359,14 @@ inline bool flush(duration limit = duration::of_milliseconds(2'000)) noexcept {
 /// Blocks up to `limit`, a drain's time for the most part. False if time ran out: the library must stay. Any thread.
 inline bool drain(duration limit = duration::of_milliseconds(2'000)) noexcept {
   if (auto* const call = detail::door.drain.load(std::memory_order_acquire)) return call(limit);  // Acquire: as in flush().
-  bool empty = true;  // who has nobody to read them
-  detail::for_each_slot([&](detail::thread_slot const& slot) { empty &= slot.ring.consumed() == slot.ring.published(); });
-  return empty;
+  return detail::rings_are_empty();  // who has nobody to read them
 }
 
 /// Records from its construction to its destruction; one at a time in a process (another throws, and another may follow).
 class NANOSPAN_DETAIL_SHARED tracer_provider {
  public:
   /// Throws configuration_error for a bad option or a second provider; a bad variable is reported and ignored.
-  explicit tracer_provider(options with = {}) : pipeline_{detail::define_NANOSPAN_IMPLEMENTATION_in_one_source_file(std::move(with))} {}
+  [[nodiscard("a tracer_provider without a name ends at once")]] explicit tracer_provider(options with = {}) : pipeline_{detail::define_NANOSPAN_IMPLEMENTATION_in_one_source_file(std::move(with))} {}
   /// Flushes within options.shutdown_limit, ends the background thread, and reports what was lost. Spans that are recorded meanwhile
   /// and afterwards, on whichever thread, are counted drops.
   ~tracer_provider();
@@ -2541,13 +2548,18 @@ void settle_in(guest_settings const& as, Refused&& refused) {
   // On Linux the nice value is a thread's own; 0 means the calling one.
   if (as.nice != 0) check(::setpriority(PRIO_PROCESS, 0, as.nice) == 0 ? 0 : errno, "the nice value ", as.nice);
 #endif
-  int policy = SCHED_OTHER;
   sched_param parameters{};
-  ::pthread_getschedparam(::pthread_self(), &policy, &parameters);
-  if (as.realtime_priority == 0 && policy != SCHED_FIFO && policy != SCHED_RR) return;
   parameters.sched_priority = as.realtime_priority;
+#if defined(__linux__)
+  // The system's word: pthread_getschedparam() may answer what the thread that started this one was once asked. 0 means the calling thread.
+  int const policy = ::sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+  if (as.realtime_priority == 0 && policy != SCHED_FIFO && policy != SCHED_RR) return;
+  check(::sched_setscheduler(0, as.realtime_priority == 0 ? SCHED_OTHER : SCHED_FIFO, &parameters) == 0 ? 0 : errno,
+        "the real-time priority ", as.realtime_priority);
+#else
   check(::pthread_setschedparam(::pthread_self(), as.realtime_priority == 0 ? SCHED_OTHER : SCHED_FIFO, &parameters),
         "the real-time priority ", as.realtime_priority);
+#endif
 }
 
 }  // namespace nanospan::inline v0::detail
@@ -3276,7 +3288,7 @@ class wire_reader {
 // The literals that records point at, by address: measured, checked and encoded once, not once a span. Equal texts are one object, wherever
 // they stand, so that keys are compared by address. Background thread. Forgotten on nanospan::drain(), before a library takes its literals away.
 
-#include <algorithm>
+#include <functional>
 #include <memory>
 
 namespace nanospan::inline v0::detail {
@@ -3284,6 +3296,8 @@ namespace nanospan::inline v0::detail {
 struct literal_text {
   std::string text;     // as it stands in the program
   std::string encoded;  // what follows the tag of a protobuf string field: its length and its characters, ill-formed ones replaced
+  std::size_t hash;
+  literal_text const* next;  // of those with the same place by their hash
 };
 
 class literal_cache {
@@ -3300,6 +3314,7 @@ class literal_cache {
   void forget() noexcept {
     slots_.clear();
     used_ = 0;
+    by_hash_.clear();
     texts_.clear();
   }
 
@@ -3320,29 +3335,41 @@ class literal_cache {
   NANOSPAN_DETAIL_COLD literal_text const& remember(char const* literal) {
     if (2 * used_ >= slots_.size()) grow();
     std::string_view const text{literal};
-    auto known = std::find_if(texts_.begin(), texts_.end(), [&](auto const& one) { return one->text == text; });
-    if (known == texts_.end()) {
+    std::size_t const hash = std::hash<std::string_view>{}(text);
+    literal_text const* known = by_hash_[hash & (by_hash_.size() - 1)];
+    while (known != nullptr && known->text != text) known = known->next;
+    if (known == nullptr) {
       std::string const shown = is_utf8(text) ? std::string{text} : repaired_utf8(text);
       reverse_writer encoded;
       encoded.require(shown.size() + reverse_writer::max_varint_bytes);
       encoded.raw(shown);
       encoded.varint(shown.size());
-      texts_.push_back(std::make_unique<literal_text const>(literal_text{std::string{text}, std::string{encoded.view()}}));
-      known = texts_.end() - 1;
+      texts_.push_back(std::make_unique<literal_text>(literal_text{std::string{text}, std::string{encoded.view()}, hash, nullptr}));
+      known = chain(*texts_.back());
     }
-    slots_[place_of(literal)] = {literal, known->get()};
+    slots_[place_of(literal)] = {literal, known};
     ++used_;
-    return **known;
+    return *known;
   }
   void grow() {
-    std::vector<slot> const before = std::exchange(slots_, std::vector<slot>(slots_.empty() ? 64 : 2 * slots_.size()));
+    std::size_t const size = slots_.empty() ? 64 : 2 * slots_.size();
+    by_hash_.reserve(size);
+    std::vector<slot> const before = std::exchange(slots_, std::vector<slot>(size));
     for (slot const& one : before)
       if (one.literal != nullptr) slots_[place_of(one.literal)] = one;
+    by_hash_.assign(size, nullptr);
+    for (auto const& text : texts_) chain(*text);
+  }
+  literal_text const* chain(literal_text& text) noexcept {
+    literal_text const*& first = by_hash_[text.hash & (by_hash_.size() - 1)];
+    text.next = std::exchange(first, &text);
+    return first;
   }
 
   std::vector<slot> slots_;
   std::size_t used_ = 0;
-  std::vector<std::unique_ptr<literal_text const>> texts_;
+  std::vector<literal_text const*> by_hash_;  // as many as slots
+  std::vector<std::unique_ptr<literal_text>> texts_;
 };
 
 }  // namespace nanospan::inline v0::detail
@@ -3533,7 +3560,7 @@ class configuration {
     require(o.max_queue_bytes >= o.max_batch_bytes, is("max_queue_bytes", o.max_queue_bytes, "at least max_batch_bytes"));
     require(std::has_single_bit(o.ring_bytes) && o.ring_bytes >= 16384 && o.ring_bytes <= 1u << 30,
             is("ring_bytes", o.ring_bytes, "a power of two from 16 KiB to 1 GiB"));
-    require(o.ring_memory_limit_bytes >= o.ring_bytes, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least ring_bytes"));
+    require(o.ring_memory_limit_bytes / 2 >= o.ring_bytes, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least twice options.ring_bytes"));
     require(o.background_name.size() <= 15, joined({"options.background_name is \"", o.background_name, "\"; it must have at most 15 bytes"}));
     require(o.background_cpu >= -1 && o.background_cpu < guest_settings::cpu_count, is("background_cpu", o.background_cpu, "-1 or the number of a CPU"));
     require(o.background_nice >= -20 && o.background_nice <= 19, is("background_nice", o.background_nice, "from -20 to 19"));
@@ -5186,7 +5213,7 @@ class pipeline : export_wait {
       if (!work_.try_lock_until(deadline)) return false;
       std::lock_guard const alone{work_, std::adopt_lock};
       working const here{*this};
-      if (!drain()) return false;
+      if (stopping() || !drain()) return false;  // after the end the rings may be another provider's to read
       collector_.forget_literals();
       return true;
     }
@@ -5549,7 +5576,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   // Release: pairs with the acquire in nanospan::flush() and drain().
   door.flush.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr || living->flush(limit); },
                    std::memory_order_release);
-  door.drain.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr || living->drain_within(limit); },
+  door.drain.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr ? rings_are_empty() : living->drain_within(limit); },
                    std::memory_order_release);
   // What was found about the counter holds for the whole process.
   bool const steady = counter_is_invariant() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0;

@@ -43,6 +43,20 @@ TEST_CASE("a thousand literals stay where they are while others come") {
   }
 }
 
+TEST_CASE("a text is found again among thousands, at another address") {
+  literal_cache literals;
+  std::deque<std::string> texts;
+  for (int i = 0; i < 5'000; ++i) literals.of(texts.emplace_back("text number " + std::to_string(i)).c_str());
+  for (std::string const& text : texts) {
+    std::string const elsewhere = text;
+    REQUIRE(&literals.of(elsewhere.c_str()) == &literals.of(text.c_str()));
+    literals.forget();
+    break;
+  }
+  std::deque<std::string> const copies = texts;
+  for (std::size_t i = 0; i < texts.size(); ++i) REQUIRE(&literals.of(copies[i].c_str()) == &literals.of(texts[i].c_str()));
+}
+
 TEST_CASE("what is forgotten is read anew") {
   literal_cache literals;
   char text[] = "before";

@@ -362,7 +362,7 @@ TEST_CASE("a provider that could not be made leaves the way free for one that ca
   account const since;
   nanospan::options bad = options_for(collector);
   bad.endpoint = "nonsense";
-  CHECK(has(refusal([&] { tracer_provider{bad}; }), "nonsense"));
+  CHECK(has(refusal([&] { tracer_provider const refused{bad}; }), "nonsense"));
   {
     tracer_provider tracing{options_for(collector)};
     record(1);
@@ -855,7 +855,7 @@ TEST_CASE("a bad option is refused by its name and its value") {
     nanospan::options options = quiet();
     options.exporter = std::make_shared<nanospan::memory_exporter>();
     change(options);
-    return refusal([&] { tracer_provider{std::move(options)}; });
+    return refusal([&] { tracer_provider const refused{std::move(options)}; });
   };
   auto const names = [](std::string const& text, std::string const& option, std::string const& value) {
     INFO(text);
@@ -877,6 +877,7 @@ TEST_CASE("a bad option is refused by its name and its value") {
   names(said([](auto& o) { o.ring_bytes = 100'000; }), "ring_bytes", "100000");
   names(said([](auto& o) { o.ring_bytes = std::size_t{1} << 31; }), "ring_bytes", "2147483648");
   names(said([](auto& o) { o.ring_memory_limit_bytes = 65536; }), "ring_memory_limit_bytes", "65536");
+  names(said([](auto& o) { o.ring_bytes = 64u << 20; }), "ring_memory_limit_bytes", "67108864");  // never to be had
   names(said([](auto& o) { o.export_timeout = -1ms; }), "export_timeout", "-1000000");
   names(said([](auto& o) { o.retry_limit = -1ms; }), "retry_limit", "-1000000");
   names(said([](auto& o) { o.schedule_delay = -1ms; }), "schedule_delay", "-1000000");

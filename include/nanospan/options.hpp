@@ -89,7 +89,7 @@ struct options {
   /// Of a thread's ring; a power of two from 16 KiB to 1 GiB. The default, one huge page, holds 14,000 spans with 4 attributes: what a thread
   /// records in 7 ms at 2 million spans a second, which is how long a busy system may keep the background thread waiting.
   std::size_t ring_bytes = 2u << 20;
-  /// Of all rings together, touched as they are made. When half of it is used (16 threads by default) new threads get smaller rings, down to
+  /// Of all rings together, touched as they are made; at least twice ring_bytes. When half of it is used (16 threads by default) new threads get smaller rings, down to
   /// 16 KiB, so that a thousand threads all trace; beyond it their spans are counted drops.
   std::size_t ring_memory_limit_bytes = 64u << 20;
 

@@ -60,7 +60,7 @@ class pipeline : export_wait {
       if (!work_.try_lock_until(deadline)) return false;
       std::lock_guard const alone{work_, std::adopt_lock};
       working const here{*this};
-      if (!drain()) return false;
+      if (stopping() || !drain()) return false;  // after the end the rings may be another provider's to read
       collector_.forget_literals();
       return true;
     }

@@ -143,7 +143,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   // Release: pairs with the acquire in nanospan::flush() and drain().
   door.flush.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr || living->flush(limit); },
                    std::memory_order_release);
-  door.drain.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr || living->drain_within(limit); },
+  door.drain.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr ? rings_are_empty() : living->drain_within(limit); },
                    std::memory_order_release);
   // What was found about the counter holds for the whole process.
   bool const steady = counter_is_invariant() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0;

@@ -55,6 +55,9 @@ class ring {
   // All before here has been read. Relaxed: the consumer's own, or for reporting.
   std::uint64_t consumed() const noexcept { return head_.load(std::memory_order_relaxed); }
 
+  // Whether all that was published before has been read, and by nobody still. Any thread. Acquire: pairs with the release in consume().
+  bool empty() const noexcept { return head_.load(std::memory_order_acquire) == published(); }
+
   // Consumer. Calls `read(std::byte const* record)` for each record up to `until`, then gives the space back at once.
   // A record starts with its size in bytes (32 bits).
   template <typename Read>

@@ -79,7 +79,7 @@ NANOSPAN_DETAIL_OUT_OF_LINE inline span_context current() noexcept {
 /// like do not reach through it to the span that the context came from: that one may be gone, or another thread's.
 class context_scope : detail::scope {
  public:
-  NANOSPAN_DETAIL_OUT_OF_LINE explicit context_scope(span_context context) noexcept : context_{std::move(context)} {
+  [[nodiscard("a context_scope without a name ends at once")]] NANOSPAN_DETAIL_OUT_OF_LINE explicit context_scope(span_context context) noexcept : context_{std::move(context)} {
     auto& thread = detail::this_thread;
     opened_ = thread.slot != nullptr || detail::acquire_slot() != nullptr;
     if (!opened_) return;

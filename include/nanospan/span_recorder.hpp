@@ -324,7 +324,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (dropped_ != 0) {
       std::uint64_t const dropped = dropped_;
       capacity_ += spare_bytes;  // kept for this
-      std::memcpy(append({nullptr, 0, detail::entry_type::dropped, false}, sizeof dropped), &dropped, sizeof dropped);
+      if (std::byte* const place = append({nullptr, 0, detail::entry_type::dropped, false}, sizeof dropped)) std::memcpy(place, &dropped, sizeof dropped);
     }
     if (entries_ == inline_) {
       hand_over(thread, entries_, used_);

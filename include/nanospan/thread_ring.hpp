@@ -131,6 +131,12 @@ void for_each_slot(Visit&& visit) {
   for (thread_slot* slot = registry.slots.load(std::memory_order_acquire); slot != nullptr; slot = slot->next) visit(*slot);
 }
 
+inline bool rings_are_empty() noexcept {
+  bool empty = true;
+  for_each_slot([&](thread_slot const& slot) { empty &= slot.ring.empty(); });
+  return empty;
+}
+
 // A slot that no thread has any more, one with a ring if there is one. One that waits to be drained does, too, while half of its ring is
 // free: threads that follow each other faster than the consumer looks would take a new ring each.
 inline thread_slot* reuse_slot() noexcept {
@@ -197,7 +203,7 @@ NANOSPAN_DETAIL_SHARED NANOSPAN_DETAIL_COLD inline thread_slot* acquire_slot() n
 
 }  // namespace detail
 
-/// Does now what a thread's first span would do: seeds its ids, finds or maps its ring (tens of microseconds, and more where memory is scarce),
+/// Does now what a thread's first span would do: seeds its ids, finds or maps its ring (hundreds of microseconds where none is ready),
 /// hooks its exit. For threads that must not be late later. False where there is no memory for a ring within the limit. The calling thread.
 NANOSPAN_DETAIL_COLD inline bool warm_thread() noexcept {
   detail::thread_slot* const slot = detail::this_thread.slot != nullptr ? detail::this_thread.slot : detail::acquire_slot();

@@ -35,16 +35,14 @@ inline bool flush(duration limit = duration::of_milliseconds(2'000)) noexcept {
 /// Blocks up to `limit`, a drain's time for the most part. False if time ran out: the library must stay. Any thread.
 inline bool drain(duration limit = duration::of_milliseconds(2'000)) noexcept {
   if (auto* const call = detail::door.drain.load(std::memory_order_acquire)) return call(limit);  // Acquire: as in flush().
-  bool empty = true;  // who has nobody to read them
-  detail::for_each_slot([&](detail::thread_slot const& slot) { empty &= slot.ring.consumed() == slot.ring.published(); });
-  return empty;
+  return detail::rings_are_empty();  // who has nobody to read them
 }
 
 /// Records from its construction to its destruction; one at a time in a process (another throws, and another may follow).
 class NANOSPAN_DETAIL_SHARED tracer_provider {
  public:
   /// Throws configuration_error for a bad option or a second provider; a bad variable is reported and ignored.
-  explicit tracer_provider(options with = {}) : pipeline_{detail::define_NANOSPAN_IMPLEMENTATION_in_one_source_file(std::move(with))} {}
+  [[nodiscard("a tracer_provider without a name ends at once")]] explicit tracer_provider(options with = {}) : pipeline_{detail::define_NANOSPAN_IMPLEMENTATION_in_one_source_file(std::move(with))} {}
   /// Flushes within options.shutdown_limit, ends the background thread, and reports what was lost. Spans that are recorded meanwhile
   /// and afterwards, on whichever thread, are counted drops.
   ~tracer_provider();

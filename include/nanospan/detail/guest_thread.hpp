@@ -65,13 +65,18 @@ void settle_in(guest_settings const& as, Refused&& refused) {
   // On Linux the nice value is a thread's own; 0 means the calling one.
   if (as.nice != 0) check(::setpriority(PRIO_PROCESS, 0, as.nice) == 0 ? 0 : errno, "the nice value ", as.nice);
 #endif
-  int policy = SCHED_OTHER;
   sched_param parameters{};
-  ::pthread_getschedparam(::pthread_self(), &policy, &parameters);
-  if (as.realtime_priority == 0 && policy != SCHED_FIFO && policy != SCHED_RR) return;
   parameters.sched_priority = as.realtime_priority;
+#if defined(__linux__)
+  // The system's word: pthread_getschedparam() may answer what the thread that started this one was once asked. 0 means the calling thread.
+  int const policy = ::sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+  if (as.realtime_priority == 0 && policy != SCHED_FIFO && policy != SCHED_RR) return;
+  check(::sched_setscheduler(0, as.realtime_priority == 0 ? SCHED_OTHER : SCHED_FIFO, &parameters) == 0 ? 0 : errno,
+        "the real-time priority ", as.realtime_priority);
+#else
   check(::pthread_setschedparam(::pthread_self(), as.realtime_priority == 0 ? SCHED_OTHER : SCHED_FIFO, &parameters),
         "the real-time priority ", as.realtime_priority);
+#endif
 }
 
 }  // namespace nanospan::inline v0::detail

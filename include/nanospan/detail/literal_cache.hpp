@@ -8,7 +8,7 @@
 #include <nanospan/record.hpp>
 #include <nanospan/wire.hpp>
 
-#include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -19,6 +19,8 @@ namespace nanospan::inline v0::detail {
 struct literal_text {
   std::string text;     // as it stands in the program
   std::string encoded;  // what follows the tag of a protobuf string field: its length and its characters, ill-formed ones replaced
+  std::size_t hash;
+  literal_text const* next;  // of those with the same place by their hash
 };
 
 class literal_cache {
@@ -35,6 +37,7 @@ class literal_cache {
   void forget() noexcept {
     slots_.clear();
     used_ = 0;
+    by_hash_.clear();
     texts_.clear();
   }
 
@@ -55,29 +58,41 @@ class literal_cache {
   NANOSPAN_DETAIL_COLD literal_text const& remember(char const* literal) {
     if (2 * used_ >= slots_.size()) grow();
     std::string_view const text{literal};
-    auto known = std::find_if(texts_.begin(), texts_.end(), [&](auto const& one) { return one->text == text; });
-    if (known == texts_.end()) {
+    std::size_t const hash = std::hash<std::string_view>{}(text);
+    literal_text const* known = by_hash_[hash & (by_hash_.size() - 1)];
+    while (known != nullptr && known->text != text) known = known->next;
+    if (known == nullptr) {
       std::string const shown = is_utf8(text) ? std::string{text} : repaired_utf8(text);
       reverse_writer encoded;
       encoded.require(shown.size() + reverse_writer::max_varint_bytes);
       encoded.raw(shown);
       encoded.varint(shown.size());
-      texts_.push_back(std::make_unique<literal_text const>(literal_text{std::string{text}, std::string{encoded.view()}}));
-      known = texts_.end() - 1;
+      texts_.push_back(std::make_unique<literal_text>(literal_text{std::string{text}, std::string{encoded.view()}, hash, nullptr}));
+      known = chain(*texts_.back());
     }
-    slots_[place_of(literal)] = {literal, known->get()};
+    slots_[place_of(literal)] = {literal, known};
     ++used_;
-    return **known;
+    return *known;
   }
   void grow() {
-    std::vector<slot> const before = std::exchange(slots_, std::vector<slot>(slots_.empty() ? 64 : 2 * slots_.size()));
+    std::size_t const size = slots_.empty() ? 64 : 2 * slots_.size();
+    by_hash_.reserve(size);
+    std::vector<slot> const before = std::exchange(slots_, std::vector<slot>(size));
     for (slot const& one : before)
       if (one.literal != nullptr) slots_[place_of(one.literal)] = one;
+    by_hash_.assign(size, nullptr);
+    for (auto const& text : texts_) chain(*text);
+  }
+  literal_text const* chain(literal_text& text) noexcept {
+    literal_text const*& first = by_hash_[text.hash & (by_hash_.size() - 1)];
+    text.next = std::exchange(first, &text);
+    return first;
   }
 
   std::vector<slot> slots_;
   std::size_t used_ = 0;
-  std::vector<std::unique_ptr<literal_text const>> texts_;
+  std::vector<literal_text const*> by_hash_;  // as many as slots
+  std::vector<std::unique_ptr<literal_text>> texts_;
 };
 
 }  // namespace nanospan::inline v0::detail
