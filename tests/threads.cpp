@@ -36,18 +36,24 @@ constexpr std::int64_t thousand = 1'000;
 constexpr std::size_t spans_of_each = 4;
 
 void at_once() {
-  std::barrier<> all_there{thousand};
+  std::barrier<> all_there{thousand + 1};
+  std::barrier<> looked{thousand + 1};
   std::vector<std::thread> threads;
   for (std::int64_t i = 0; i < thousand; ++i)
-    threads.emplace_back([&all_there, i] {
+    threads.emplace_back([&all_there, &looked, i] {
       {
         NANOSPAN("root", {"number", i});
         NANOSPAN_CLIENT("child", {"number", i});
         { NANOSPAN("grandchild", {"number", i}); }
         all_there.arrive_and_wait();
+        looked.arrive_and_wait();
       }
       NANOSPAN("root afterwards", {"number", i});
     });
+  all_there.arrive_and_wait();
+  // The background thread looks while all of them live, and makes the ring for one more: else that would depend on when it looks.
+  CHECK(nanospan::drain(60s));
+  looked.arrive_and_wait();
   for (auto& one : threads) one.join();
 }
 
