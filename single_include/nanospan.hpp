@@ -711,10 +711,13 @@ inline constexpr unsigned short_entry_bits = 10;  // sizes of so many bits fit i
 constexpr bool is_short(std::size_t size) noexcept { return size >> short_entry_bits == 0; }
 constexpr std::size_t head_bytes(std::size_t size) noexcept { return is_short(size) ? 8 : 16; }
 inline std::uint64_t address_of(char const* key) noexcept { return reinterpret_cast<std::uintptr_t>(key); }
-// The first word; of an entry whose size may still grow, that of long_entry.
+// The first word: what the lowest bits say of the key, the type, the size.
+NANOSPAN_DETAIL_INLINE std::uint64_t entry_word_of(std::uint64_t key, std::uint16_t what, std::size_t size) noexcept {
+  return key | std::uint64_t{what} << entry_key_bits | std::uint64_t{size} << entry_size_shift;
+}
+// Of any; of one whose size may still grow, that of long_entry.
 inline std::uint64_t entry_word(entry_head const& head, std::size_t size) noexcept {
-  std::uint64_t const key = (head.what & copied_key) != 0 ? head.key_size : address_of(head.key);
-  return key | std::uint64_t{head.what} << entry_key_bits | std::uint64_t{is_short(size) ? size : long_entry} << entry_size_shift;
+  return entry_word_of((head.what & copied_key) != 0 ? head.key_size : address_of(head.key), head.what, is_short(size) ? size : long_entry);
 }
 constexpr std::uint16_t what_of(std::uint64_t word) noexcept { return static_cast<std::uint16_t>(word >> entry_key_bits & 31u); }
 constexpr entry_type type_of(std::uint64_t word) noexcept { return static_cast<entry_type>(what_of(word) & (copied_key - 1u)); }
@@ -998,7 +1001,7 @@ struct slot_owner {
     this_thread.exited = true;
     this_thread.current = {};  // after std::exit scopes of this thread may still be open, and are nobody's parents any more
     if (slot == nullptr) return;
-    auto const left_as = !slot->ring.attached() ? slot_state::empty : slot->ring.consumed() == slot->ring.published() ? slot_state::ready : slot_state::orphaned;
+    auto const left_as = !slot->ring.attached() ? slot_state::empty : slot->ring.empty() ? slot_state::ready : slot_state::orphaned;
     slot->state.store(left_as, std::memory_order_release);  // Release: pairs with the acquire in reuse_slot() and in the consumer.
   }
   void exists() noexcept {}
@@ -1511,7 +1514,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (is_unusual || static_cast<std::size_t>(left.end - left.place) < all) [[unlikely]]
       return nullptr;
     std::byte* const place = left.place;
-    put_word(place, detail::address_of(head.key) | std::uint64_t{head.what} << detail::entry_key_bits | std::uint64_t{size} << detail::entry_size_shift);
+    put_word(place, detail::entry_word_of(detail::address_of(head.key), head.what, size));
     left.place += all;
     return place + detail::head_bytes(0);
   }
@@ -1526,12 +1529,15 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   // The long way: a copied key, no room, a long text.
   NANOSPAN_DETAIL_COLD void add(attribute const& one) noexcept {
     if (!recording()) return;
-    bool const copy = detail::must_be_copied(one.head_) != 0;
-    std::byte* const place = copy ? append_copied(one.head_, one.value_size()) : append(one.head_, one.value_size());
+    std::byte* const place = append_keyed(one.head_, one.value_size());
     if (place != nullptr) put_value(place, one);
   }
+  // Room for the value of an entry with any key; null when the span is full (counted).
+  NANOSPAN_DETAIL_INLINE std::byte* append_keyed(detail::entry_head const& head, std::size_t value_size, bool may_grow = false) noexcept {
+    return detail::must_be_copied(head) != 0 ? append_copied(head, value_size, may_grow) : append(head, value_size, may_grow);
+  }
   // The key's characters come first in the payload, padded to 8.
-  std::byte* append_copied(detail::entry_head head, std::size_t value_size, bool may_grow = false) noexcept {
+  std::byte* append_copied(detail::entry_head head, std::size_t value_size, bool may_grow) noexcept {
     char const* const key = std::exchange(head.key, nullptr);
     head.what |= detail::copied_key;
     std::size_t const key_bytes = detail::padded(head.key_size);
@@ -1541,15 +1547,13 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     return place + key_bytes;
   }
   NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept {
-    detail::entry_head const head{as.name, as.name_size, detail::entry_type::name, as.name_is_copied};
-    if (detail::must_be_copied(head) != 0) append_copied(head, 0);
-    else append(head, 0);
+    append_keyed({as.name, as.name_size, detail::entry_type::name, as.name_is_copied}, 0);
   }
   NANOSPAN_DETAIL_OUT_OF_LINE event_attributes add_event(detail::entry_head const& head) noexcept {
     if (!recording()) return {nullptr, 0};
     std::uint32_t const offset = used_;
     detail::event_payload const now{end_ticks()};
-    std::byte* const place = detail::must_be_copied(head) != 0 ? append_copied(head, sizeof now, true) : append(head, sizeof now, true);
+    std::byte* const place = append_keyed(head, sizeof now, true);
     if (place == nullptr) return {nullptr, 0};
     std::memcpy(place, &now, sizeof now);
     return {this, offset};
@@ -1558,14 +1562,13 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   // Room for an entry, its head written, in the long form where it may grow; null when the span is full (counted).
   NANOSPAN_DETAIL_INLINE std::byte* append(detail::entry_head const& head, std::size_t size, bool may_grow = false) noexcept {
     std::size_t const form = may_grow ? detail::long_entry : size;
-    if (size > detail::max_entry_bytes || capacity_ - used_ < detail::head_bytes(form) + detail::padded(size)) [[unlikely]] {
-      if (size > detail::max_entry_bytes || !grow(static_cast<std::uint32_t>(detail::head_bytes(form) + detail::padded(size)))) {
-        ++dropped_;
-        return nullptr;
-      }
+    std::size_t const all = detail::head_bytes(form) + detail::padded(size);
+    if (size > detail::max_entry_bytes || (capacity_ - used_ < all && !grow(static_cast<std::uint32_t>(all)))) [[unlikely]] {
+      ++dropped_;
+      return nullptr;
     }
     std::byte* const place = entries_ + used_;
-    used_ += static_cast<std::uint32_t>(detail::head_bytes(form) + detail::padded(size));
+    used_ += static_cast<std::uint32_t>(all);
     put_word(place, detail::entry_word(head, form));
     if (!detail::is_short(form)) put_word(place + detail::head_bytes(0), size);
     return place + detail::head_bytes(form);
@@ -2398,7 +2401,7 @@ class NANOSPAN_DETAIL_SHARED tracer_provider {
 
 namespace nanospan::inline v0::detail {
 
-__attribute__((noinline)) inline std::string joined(std::initializer_list<std::string_view> pieces) {
+NANOSPAN_DETAIL_OUT_OF_LINE inline std::string joined(std::initializer_list<std::string_view> pieces) {
   std::string text;
   for (std::string_view const piece : pieces) text += piece;
   return text;
@@ -2550,16 +2553,16 @@ void settle_in(guest_settings const& as, Refused&& refused) {
 #endif
   sched_param parameters{};
   parameters.sched_priority = as.realtime_priority;
+  int const wanted = as.realtime_priority == 0 ? SCHED_OTHER : SCHED_FIFO;
 #if defined(__linux__)
   // The system's word: pthread_getschedparam() may answer what the thread that started this one was once asked. 0 means the calling thread.
   int const policy = ::sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
   if (as.realtime_priority == 0 && policy != SCHED_FIFO && policy != SCHED_RR) return;
-  check(::sched_setscheduler(0, as.realtime_priority == 0 ? SCHED_OTHER : SCHED_FIFO, &parameters) == 0 ? 0 : errno,
-        "the real-time priority ", as.realtime_priority);
+  int const error = ::sched_setscheduler(0, wanted, &parameters) == 0 ? 0 : errno;
 #else
-  check(::pthread_setschedparam(::pthread_self(), as.realtime_priority == 0 ? SCHED_OTHER : SCHED_FIFO, &parameters),
-        "the real-time priority ", as.realtime_priority);
+  int const error = ::pthread_setschedparam(::pthread_self(), wanted, &parameters);
 #endif
+  check(error, "the real-time priority ", as.realtime_priority);
 }
 
 }  // namespace nanospan::inline v0::detail
@@ -3120,6 +3123,10 @@ class reverse_writer {
  public:
   static constexpr std::size_t max_varint_bytes = 10;
 
+  reverse_writer() noexcept = default;
+  // With room for so many bytes. Throws std::bad_alloc.
+  explicit reverse_writer(std::size_t bytes) { grow(bytes); }
+
   std::size_t size() const noexcept { return static_cast<std::size_t>(end_ - at_); }
   std::string_view view() const noexcept { return {reinterpret_cast<char const*>(at_), size()}; }
   void clear() noexcept { at_ = end_; }
@@ -3340,8 +3347,7 @@ class literal_cache {
     while (known != nullptr && known->text != text) known = known->next;
     if (known == nullptr) {
       std::string const shown = is_utf8(text) ? std::string{text} : repaired_utf8(text);
-      reverse_writer encoded;
-      encoded.require(shown.size() + reverse_writer::max_varint_bytes);
+      reverse_writer encoded{shown.size() + reverse_writer::max_varint_bytes};
       encoded.raw(shown);
       encoded.varint(shown.size());
       texts_.push_back(std::make_unique<literal_text>(literal_text{std::string{text}, std::string{encoded.view()}, hash, nullptr}));
@@ -3414,9 +3420,9 @@ class entry_view {
   std::size_t copied_key_bytes() const noexcept { return key_is_copied() ? padded(static_cast<std::uint16_t>(word_)) : 0; }
 
  private:
-  std::uint64_t word_;
-  std::byte const* payload_;
-  std::size_t size_;
+  std::uint64_t word_ = 0;
+  std::byte const* payload_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 // Calls `visit(entry_view)` for each entry in `bytes`; stops at one that does not fit, which only a data race can have written.
@@ -3440,6 +3446,37 @@ void for_each_entry(std::byte const* entries, std::size_t bytes, Visit&& visit) 
   }
 }
 
+// A string field; ill-formed UTF-8 is repaired on the way.
+inline void write_text(reverse_writer& to, std::uint32_t field, std::string_view text) {
+  if (is_utf8(text)) [[likely]]
+    return to.bytes_field(field, text);
+  std::string const repaired = repaired_utf8(text);
+  to.bytes_field(field, repaired);
+}
+// Room that write_text() may need.
+inline std::size_t text_bound(std::size_t bytes) noexcept { return 3 * bytes + 2 * reverse_writer::max_varint_bytes; }
+
+// An entry whose key, or an event's or a span's name, is looked up if it is a literal.
+struct keyed_entry {
+  entry_view entry;
+  literal_text const* literal = nullptr;  // null: the characters are in the record
+
+  // Throws std::bad_alloc.
+  static keyed_entry of(entry_view const& one, literal_cache& literals) { return {one, one.key_is_copied() ? nullptr : &literals.of(one.literal())}; }
+
+  std::string_view key() const noexcept { return literal != nullptr ? literal->text : entry.key(); }
+  bool same_key(keyed_entry const& other) const noexcept {
+    return literal != nullptr && other.literal != nullptr ? literal == other.literal : key() == other.key();
+  }
+  NANOSPAN_DETAIL_INLINE void write_key(reverse_writer& to, std::uint32_t field) const {
+    if (literal == nullptr) return write_text(to, field, entry.key());
+    to.raw(literal->encoded);
+    to.tag(field, wire_type::bytes);
+  }
+  // Room that write_key() may need.
+  std::size_t key_bound() const noexcept { return literal != nullptr ? literal->encoded.size() + reverse_writer::max_varint_bytes : text_bound(entry.key().size()); }
+};
+
 // Attributes as they will be exported: unique by key, at most max_attributes.
 class attribute_set {
  public:
@@ -3450,9 +3487,9 @@ class attribute_set {
   }
   // Throws std::bad_alloc.
   void add(entry_view const& one, literal_cache& literals) {
-    chosen const added{one, one.key_is_copied() ? nullptr : &literals.of(one.literal())};
+    auto const added = keyed_entry::of(one, literals);
     for (std::size_t at = 0; at < count_; ++at) {
-      if (same_key(chosen_[at], added)) {
+      if (chosen_[at].same_key(added)) {
         chosen_[at] = added;
         bytes_ += bound(added);
         return;
@@ -3474,41 +3511,15 @@ class attribute_set {
       std::size_t const since = to.size();
       write_value(to, chosen_[at].entry);
       to.end_message(2, since);  // KeyValue.value
-      if (literal_text const* const key = chosen_[at].literal) write_text(to, 1, *key);
-      else write_text(to, 1, chosen_[at].entry.key());
+      chosen_[at].write_key(to, 1);
       to.end_message(field, since);
     }
   }
 
-  // A string field; ill-formed UTF-8 is repaired on the way.
-  static void write_text(reverse_writer& to, std::uint32_t field, std::string_view text) {
-    if (is_utf8(text)) [[likely]]
-      return to.bytes_field(field, text);
-    std::string const repaired = repaired_utf8(text);
-    to.bytes_field(field, repaired);
-  }
-  static void write_text(reverse_writer& to, std::uint32_t field, literal_text const& text) noexcept {
-    to.raw(text.encoded);
-    to.tag(field, wire_type::bytes);
-  }
-  // Room that write_text may need.
-  static std::size_t text_bound(std::size_t bytes) noexcept { return 3 * bytes + 2 * reverse_writer::max_varint_bytes; }
+  // Room that one of them may need: a number takes at most twenty characters.
+  static std::size_t bound(keyed_entry const& one) noexcept { return one.key_bound() + text_bound(one.entry.value_size()) + 64; }
 
  private:
-  struct chosen {
-    entry_view entry;
-    literal_text const* literal;  // null: the key is copied
-  };
-
-  static bool same_key(chosen const& a, chosen const& b) noexcept {
-    if (a.literal != nullptr && b.literal != nullptr) return a.literal == b.literal;
-    return (a.literal != nullptr ? a.literal->text : a.entry.key()) == (b.literal != nullptr ? b.literal->text : b.entry.key());
-  }
-  // Tags and lengths, and a number's ten or twenty bytes, are less than the last.
-  static std::size_t bound(chosen const& one) noexcept {
-    std::size_t const key = one.literal != nullptr ? one.literal->encoded.size() : 3 * one.entry.key().size();
-    return key + 3 * one.entry.value_size() + 80;
-  }
   static void write_value(reverse_writer& to, entry_view const& one) {
     switch (one.type()) {  // the fields of AnyValue
       case entry_type::boolean: return to.varint_field(2, one.word());
@@ -3527,7 +3538,7 @@ class attribute_set {
     to.bytes_field(1, {digits, static_cast<std::size_t>(end - digits)});
   }
 
-  chosen chosen_[max_attributes];
+  keyed_entry chosen_[max_attributes];
   std::size_t count_ = 0;
   std::uint64_t dropped_ = 0;
   std::size_t bytes_ = 0;
@@ -3743,8 +3754,7 @@ class otlp_encoder {
  public:
   // `resource`: the fields of an encoded Resource message. The scope is the library's own until tracers have names.
   explicit otlp_encoder(std::string resource) : resource_{std::move(resource)} {
-    reverse_writer scope;
-    scope.require(256);
+    reverse_writer scope{256};
     scope.bytes_field(2, NANOSPAN_VERSION);
     scope.bytes_field(1, "nanospan");
     scope_ = scope.view();
@@ -3812,8 +3822,7 @@ class otlp_encoder {
       entry_bytes = heap.used;
     }
     collect(header, entries, entry_bytes);
-    out_.require(256 + (literal_name_ != nullptr ? literal_name_->encoded.size() : attribute_set::text_bound(name_.size())) + attribute_set::text_bound(status_.size()) + attribute_set::text_bound(tracestate_.size()) +
-                 attributes_.bound() + event_bound_);
+    out_.require(256 + name_.key_bound() + text_bound(status_.size()) + text_bound(tracestate_.size()) + attributes_.bound() + event_bound_);
     bool const monotonic = (header.meta.flags & monotonic_ticks) != 0;
     std::uint64_t const start = clock.to_unix(header.start_ticks, monotonic);
     // Two reads of a coarse counter may be one tick; a span that takes no time is a mistake to some backends, and they say so on it.
@@ -3825,7 +3834,7 @@ class otlp_encoder {
     if (header.meta.status != 0) {
       std::size_t const status = out_.size();
       out_.varint_field(3, header.meta.status);
-      if (!status_.empty()) attribute_set::write_text(out_, 2, status_);
+      if (!status_.empty()) write_text(out_, 2, status_);
       out_.end_message(15, status);
     }
     if (dropped_events_ != 0) out_.varint_field(12, dropped_events_);
@@ -3835,10 +3844,9 @@ class otlp_encoder {
     out_.fixed64_field(8, end);
     out_.fixed64_field(7, start);
     out_.varint_field(6, static_cast<std::uint64_t>(header.meta.kind));
-    if (literal_name_ != nullptr) attribute_set::write_text(out_, 5, *literal_name_);
-    else attribute_set::write_text(out_, 5, name_);
+    name_.write_key(out_, 5);
     if (header.parent.valid()) write_id(4, header.parent);
-    if (!tracestate_.empty()) attribute_set::write_text(out_, 3, tracestate_);
+    if (!tracestate_.empty()) write_text(out_, 3, tracestate_);
     write_id(2, header.span);
     write_id(1, header.trace);
     out_.end_message(2, since);  // ScopeSpans.spans
@@ -3852,16 +3860,12 @@ class otlp_encoder {
     dropped_events_ = 0;
     status_ = {};
     tracestate_ = {};
-    name_ = {};
-    literal_name_ = header.from != nullptr ? &literals_.of(header.from->name) : nullptr;
+    name_ = {{}, header.from != nullptr ? &literals_.of(header.from->name) : nullptr};
     for_each_entry(entries, entry_bytes, [&](entry_view const& entry) {
       switch (entry.type()) {
         case entry_type::event: return collect(entry);
         case entry_type::status: status_ = entry.text(); return;
-        case entry_type::name:
-          if (entry.key_is_copied()) name_ = entry.key();
-          else literal_name_ = &literals_.of(entry.literal());
-          return;
+        case entry_type::name: name_ = keyed_entry::of(entry, literals_); return;
         case entry_type::tracestate: tracestate_ = entry.text(); return;
         case entry_type::dropped: dropped_ = entry.word(); return;
         case entry_type::heap_block: return;
@@ -3874,21 +3878,22 @@ class otlp_encoder {
       ++dropped_events_;
       return;
     }
-    events_[event_count_++] = event;
-    event_bound_ += 96 + attribute_set::text_bound(event.key().size());
-    for_each_entry(event.value() + sizeof(event_payload), event.value_size() - sizeof(event_payload), [&](entry_view const& one) {
-      event_bound_ += 96 + attribute_set::text_bound(one.key().size()) + attribute_set::text_bound(one.value_size());
-    });
+    keyed_entry const& added = events_[event_count_++] = keyed_entry::of(event, literals_);
+    event_bound_ += 96 + added.key_bound();
+    for_each_attribute_of(event, [&](entry_view const& one) { event_bound_ += attribute_set::bound(keyed_entry::of(one, literals_)); });
   }
-  void write_event(entry_view const& event, clock_converter const& clock, bool monotonic, std::uint64_t start, std::uint64_t end) {
+  template <typename Visit>
+  static void for_each_attribute_of(entry_view const& event, Visit&& visit) {
+    for_each_entry(event.value() + sizeof(event_payload), event.value_size() - sizeof(event_payload), std::forward<Visit>(visit));
+  }
+  void write_event(keyed_entry const& event, clock_converter const& clock, bool monotonic, std::uint64_t start, std::uint64_t end) {
     std::size_t const since = out_.size();
     event_attributes_.clear();
-    for_each_entry(event.value() + sizeof(event_payload), event.value_size() - sizeof(event_payload),
-                   [&](entry_view const& one) { event_attributes_.add(one, literals_); });
+    for_each_attribute_of(event.entry, [&](entry_view const& one) { event_attributes_.add(one, literals_); });
     if (event_attributes_.dropped() != 0) out_.varint_field(4, event_attributes_.dropped());
     event_attributes_.write(out_, 3);
-    attribute_set::write_text(out_, 2, event.key());
-    out_.fixed64_field(1, std::clamp(clock.to_unix(event.word(), monotonic), start, end));
+    event.write_key(out_, 2);
+    out_.fixed64_field(1, std::clamp(clock.to_unix(event.entry.word(), monotonic), start, end));
     out_.end_message(11, since);
   }
   template <std::size_t Bytes>
@@ -3905,14 +3910,13 @@ class otlp_encoder {
   // Of the span at hand.
   attribute_set attributes_;
   attribute_set event_attributes_;
-  entry_view events_[max_events];
+  keyed_entry events_[max_events];
   std::size_t event_count_ = 0;
   std::size_t event_bound_ = 0;
   std::uint64_t dropped_ = 0;
   std::uint64_t dropped_events_ = 0;
   std::string_view status_;
-  literal_text const* literal_name_ = nullptr;
-  std::string_view name_;  // where it is no literal
+  keyed_entry name_;
   std::string_view tracestate_;
 };
 
@@ -4068,7 +4072,6 @@ attribute_list batch::resource() const {
 
 // The exporter that keeps what it gets, for users' own tests.
 
-#include <iterator>
 #include <mutex>
 
 namespace nanospan::inline v0 {
@@ -5208,17 +5211,9 @@ class pipeline : export_wait {
   // One whole pass that began after the call, and nothing remembered by address. False where that takes longer.
   bool drain_within(duration limit) {
     if (inside()) return false;
-    if (!options_.background_thread) {
-      std::uint64_t const deadline = later(limit);
-      if (!work_.try_lock_until(deadline)) return false;
-      std::lock_guard const alone{work_, std::adopt_lock};
-      working const here{*this};
-      if (stopping() || !drain()) return false;  // after the end the rings may be another provider's to read
-      collector_.forget_literals();
-      return true;
-    }
-    std::unique_lock lock{mutex_};
     std::uint64_t const mine = drains_wanted_.fetch_add(1, std::memory_order_release) + 1;  // Release: pairs with the acquire in drain().
+    if (!options_.background_thread) return in_turn(later(limit), [&] { return drain(); });
+    std::unique_lock lock{mutex_};
     wake_.wake();
     return waited_.wait_for(lock, bounded(limit), [&] { return drains_done_ >= mine || over_; }) && drains_done_ >= mine;
   }
@@ -5349,14 +5344,22 @@ class pipeline : export_wait {
     std::lock_guard const lock{mutex_};
     return flush_wanted_;
   }
-  bool flush_here(std::uint64_t deadline) {
+  // Where there is no thread: the caller's turn to work. False where it does not come, or after the end, when the rings may be another
+  // provider's to read.
+  template <typename Work>
+  bool in_turn(std::uint64_t deadline, Work&& work) {
     if (!work_.try_lock_until(deadline)) return false;
     std::lock_guard const alone{work_, std::adopt_lock};
     working const here{*this};
-    wait_limit_ = deadline;
-    bool const sent = !stopping() && send_all(deadline);
-    wait_limit_ = ~std::uint64_t{0};
-    return sent;
+    return !stopping() && work();
+  }
+  bool flush_here(std::uint64_t deadline) {
+    return in_turn(deadline, [&] {
+      wait_limit_ = deadline;
+      bool const sent = send_all(deadline);
+      wait_limit_ = ~std::uint64_t{0};
+      return sent;
+    });
   }
 
   // The last act: drain, send what can be sent until the deadline, count the rest.

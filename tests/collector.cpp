@@ -6,6 +6,7 @@
 
 #include "catch.hpp"
 #include "support/recorded.hpp"
+#include "support/slots.hpp"
 
 #include <array>
 #include <string>
@@ -14,6 +15,8 @@
 
 namespace detail = nanospan::detail;
 using detail::slot_state;
+
+using support::count_slots;
 
 namespace {
 
@@ -56,12 +59,6 @@ void record(std::size_t spans) {
   for (std::size_t i = 0; i < spans; ++i) {
     NANOSPAN("one", {"i", i});
   }
-}
-
-std::size_t count_slots(slot_state state) {
-  std::size_t count = 0;
-  detail::for_each_slot([&](detail::thread_slot const& slot) { count += slot.state.load() == state ? 1u : 0u; });
-  return count;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "catch.hpp"
 #include "support/recorded.hpp"
 #include "support/sink_process.hpp"
+#include "support/slots.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -59,8 +60,7 @@ struct memory {
   std::uint64_t resident_bytes;
 };
 memory used() {
-  memory now{nanospan::detail::registry.ring_memory_bytes.load(), 0, 0};
-  nanospan::detail::for_each_slot([&](auto&) { ++now.slots; });
+  memory now{nanospan::detail::registry.ring_memory_bytes.load(), support::count_slots(), 0};
 #if defined(__GLIBC__)
   ::malloc_trim(0);  // what is free and not given back would be noise
 #endif

@@ -7,6 +7,7 @@
 #include <nanospan/stats.hpp>
 
 #include "catch.hpp"
+#include "support/slots.hpp"
 
 #include <algorithm>
 #include <barrier>
@@ -24,6 +25,7 @@ namespace detail = nanospan::detail;
 using detail::registry;
 using detail::slot_state;
 using detail::thread_slot;
+using support::count_slots;
 
 namespace {
 
@@ -63,17 +65,6 @@ class recording {
   std::uint64_t ring_bytes_ = registry.ring_bytes.load();
   std::uint64_t limit_ = registry.ring_memory_limit_bytes.load();
 };
-
-std::size_t count_slots(slot_state state) {
-  std::size_t count = 0;
-  detail::for_each_slot([&](thread_slot& slot) { count += slot.state.load() == state ? 1u : 0u; });
-  return count;
-}
-std::size_t count_slots() {
-  std::size_t count = 0;
-  detail::for_each_slot([&](thread_slot&) { ++count; });
-  return count;
-}
 
 // While it lives no thread finds the slots that were free, nor their rings the limit.
 class free_slots_hidden {

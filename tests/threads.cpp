@@ -6,6 +6,7 @@
 
 #include "catch.hpp"
 #include "support/recorded.hpp"
+#include "support/slots.hpp"
 
 #include <atomic>
 #include <barrier>
@@ -29,6 +30,8 @@ using nanospan::stats;
 using nanospan::stats_snapshot;
 
 // ---- at once ------------------------------------------------------------------------------------------------------------------
+
+using support::count_slots;
 
 namespace {
 
@@ -57,11 +60,6 @@ void at_once() {
   for (auto& one : threads) one.join();
 }
 
-std::size_t count_slots() {
-  std::size_t slots = 0;
-  detail::for_each_slot([&](auto&) { ++slots; });
-  return slots;
-}
 std::uint64_t ring_memory_bytes() { return detail::registry.ring_memory_bytes.load(); }
 
 // How many of the threads have exactly the spans that they recorded, each with its parent.

@@ -42,9 +42,9 @@ class entry_view {
   std::size_t copied_key_bytes() const noexcept { return key_is_copied() ? padded(static_cast<std::uint16_t>(word_)) : 0; }
 
  private:
-  std::uint64_t word_;
-  std::byte const* payload_;
-  std::size_t size_;
+  std::uint64_t word_ = 0;
+  std::byte const* payload_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 // Calls `visit(entry_view)` for each entry in `bytes`; stops at one that does not fit, which only a data race can have written.
@@ -68,6 +68,37 @@ void for_each_entry(std::byte const* entries, std::size_t bytes, Visit&& visit) 
   }
 }
 
+// A string field; ill-formed UTF-8 is repaired on the way.
+inline void write_text(reverse_writer& to, std::uint32_t field, std::string_view text) {
+  if (is_utf8(text)) [[likely]]
+    return to.bytes_field(field, text);
+  std::string const repaired = repaired_utf8(text);
+  to.bytes_field(field, repaired);
+}
+// Room that write_text() may need.
+inline std::size_t text_bound(std::size_t bytes) noexcept { return 3 * bytes + 2 * reverse_writer::max_varint_bytes; }
+
+// An entry whose key, or an event's or a span's name, is looked up if it is a literal.
+struct keyed_entry {
+  entry_view entry;
+  literal_text const* literal = nullptr;  // null: the characters are in the record
+
+  // Throws std::bad_alloc.
+  static keyed_entry of(entry_view const& one, literal_cache& literals) { return {one, one.key_is_copied() ? nullptr : &literals.of(one.literal())}; }
+
+  std::string_view key() const noexcept { return literal != nullptr ? literal->text : entry.key(); }
+  bool same_key(keyed_entry const& other) const noexcept {
+    return literal != nullptr && other.literal != nullptr ? literal == other.literal : key() == other.key();
+  }
+  NANOSPAN_DETAIL_INLINE void write_key(reverse_writer& to, std::uint32_t field) const {
+    if (literal == nullptr) return write_text(to, field, entry.key());
+    to.raw(literal->encoded);
+    to.tag(field, wire_type::bytes);
+  }
+  // Room that write_key() may need.
+  std::size_t key_bound() const noexcept { return literal != nullptr ? literal->encoded.size() + reverse_writer::max_varint_bytes : text_bound(entry.key().size()); }
+};
+
 // Attributes as they will be exported: unique by key, at most max_attributes.
 class attribute_set {
  public:
@@ -78,9 +109,9 @@ class attribute_set {
   }
   // Throws std::bad_alloc.
   void add(entry_view const& one, literal_cache& literals) {
-    chosen const added{one, one.key_is_copied() ? nullptr : &literals.of(one.literal())};
+    auto const added = keyed_entry::of(one, literals);
     for (std::size_t at = 0; at < count_; ++at) {
-      if (same_key(chosen_[at], added)) {
+      if (chosen_[at].same_key(added)) {
         chosen_[at] = added;
         bytes_ += bound(added);
         return;
@@ -102,41 +133,15 @@ class attribute_set {
       std::size_t const since = to.size();
       write_value(to, chosen_[at].entry);
       to.end_message(2, since);  // KeyValue.value
-      if (literal_text const* const key = chosen_[at].literal) write_text(to, 1, *key);
-      else write_text(to, 1, chosen_[at].entry.key());
+      chosen_[at].write_key(to, 1);
       to.end_message(field, since);
     }
   }
 
-  // A string field; ill-formed UTF-8 is repaired on the way.
-  static void write_text(reverse_writer& to, std::uint32_t field, std::string_view text) {
-    if (is_utf8(text)) [[likely]]
-      return to.bytes_field(field, text);
-    std::string const repaired = repaired_utf8(text);
-    to.bytes_field(field, repaired);
-  }
-  static void write_text(reverse_writer& to, std::uint32_t field, literal_text const& text) noexcept {
-    to.raw(text.encoded);
-    to.tag(field, wire_type::bytes);
-  }
-  // Room that write_text may need.
-  static std::size_t text_bound(std::size_t bytes) noexcept { return 3 * bytes + 2 * reverse_writer::max_varint_bytes; }
+  // Room that one of them may need: a number takes at most twenty characters.
+  static std::size_t bound(keyed_entry const& one) noexcept { return one.key_bound() + text_bound(one.entry.value_size()) + 64; }
 
  private:
-  struct chosen {
-    entry_view entry;
-    literal_text const* literal;  // null: the key is copied
-  };
-
-  static bool same_key(chosen const& a, chosen const& b) noexcept {
-    if (a.literal != nullptr && b.literal != nullptr) return a.literal == b.literal;
-    return (a.literal != nullptr ? a.literal->text : a.entry.key()) == (b.literal != nullptr ? b.literal->text : b.entry.key());
-  }
-  // Tags and lengths, and a number's ten or twenty bytes, are less than the last.
-  static std::size_t bound(chosen const& one) noexcept {
-    std::size_t const key = one.literal != nullptr ? one.literal->encoded.size() : 3 * one.entry.key().size();
-    return key + 3 * one.entry.value_size() + 80;
-  }
   static void write_value(reverse_writer& to, entry_view const& one) {
     switch (one.type()) {  // the fields of AnyValue
       case entry_type::boolean: return to.varint_field(2, one.word());
@@ -155,7 +160,7 @@ class attribute_set {
     to.bytes_field(1, {digits, static_cast<std::size_t>(end - digits)});
   }
 
-  chosen chosen_[max_attributes];
+  keyed_entry chosen_[max_attributes];
   std::size_t count_ = 0;
   std::uint64_t dropped_ = 0;
   std::size_t bytes_ = 0;

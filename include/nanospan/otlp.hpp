@@ -18,8 +18,7 @@ class otlp_encoder {
  public:
   // `resource`: the fields of an encoded Resource message. The scope is the library's own until tracers have names.
   explicit otlp_encoder(std::string resource) : resource_{std::move(resource)} {
-    reverse_writer scope;
-    scope.require(256);
+    reverse_writer scope{256};
     scope.bytes_field(2, NANOSPAN_VERSION);
     scope.bytes_field(1, "nanospan");
     scope_ = scope.view();
@@ -87,8 +86,7 @@ class otlp_encoder {
       entry_bytes = heap.used;
     }
     collect(header, entries, entry_bytes);
-    out_.require(256 + (literal_name_ != nullptr ? literal_name_->encoded.size() : attribute_set::text_bound(name_.size())) + attribute_set::text_bound(status_.size()) + attribute_set::text_bound(tracestate_.size()) +
-                 attributes_.bound() + event_bound_);
+    out_.require(256 + name_.key_bound() + text_bound(status_.size()) + text_bound(tracestate_.size()) + attributes_.bound() + event_bound_);
     bool const monotonic = (header.meta.flags & monotonic_ticks) != 0;
     std::uint64_t const start = clock.to_unix(header.start_ticks, monotonic);
     // Two reads of a coarse counter may be one tick; a span that takes no time is a mistake to some backends, and they say so on it.
@@ -100,7 +98,7 @@ class otlp_encoder {
     if (header.meta.status != 0) {
       std::size_t const status = out_.size();
       out_.varint_field(3, header.meta.status);
-      if (!status_.empty()) attribute_set::write_text(out_, 2, status_);
+      if (!status_.empty()) write_text(out_, 2, status_);
       out_.end_message(15, status);
     }
     if (dropped_events_ != 0) out_.varint_field(12, dropped_events_);
@@ -110,10 +108,9 @@ class otlp_encoder {
     out_.fixed64_field(8, end);
     out_.fixed64_field(7, start);
     out_.varint_field(6, static_cast<std::uint64_t>(header.meta.kind));
-    if (literal_name_ != nullptr) attribute_set::write_text(out_, 5, *literal_name_);
-    else attribute_set::write_text(out_, 5, name_);
+    name_.write_key(out_, 5);
     if (header.parent.valid()) write_id(4, header.parent);
-    if (!tracestate_.empty()) attribute_set::write_text(out_, 3, tracestate_);
+    if (!tracestate_.empty()) write_text(out_, 3, tracestate_);
     write_id(2, header.span);
     write_id(1, header.trace);
     out_.end_message(2, since);  // ScopeSpans.spans
@@ -127,16 +124,12 @@ class otlp_encoder {
     dropped_events_ = 0;
     status_ = {};
     tracestate_ = {};
-    name_ = {};
-    literal_name_ = header.from != nullptr ? &literals_.of(header.from->name) : nullptr;
+    name_ = {{}, header.from != nullptr ? &literals_.of(header.from->name) : nullptr};
     for_each_entry(entries, entry_bytes, [&](entry_view const& entry) {
       switch (entry.type()) {
         case entry_type::event: return collect(entry);
         case entry_type::status: status_ = entry.text(); return;
-        case entry_type::name:
-          if (entry.key_is_copied()) name_ = entry.key();
-          else literal_name_ = &literals_.of(entry.literal());
-          return;
+        case entry_type::name: name_ = keyed_entry::of(entry, literals_); return;
         case entry_type::tracestate: tracestate_ = entry.text(); return;
         case entry_type::dropped: dropped_ = entry.word(); return;
         case entry_type::heap_block: return;
@@ -149,21 +142,22 @@ class otlp_encoder {
       ++dropped_events_;
       return;
     }
-    events_[event_count_++] = event;
-    event_bound_ += 96 + attribute_set::text_bound(event.key().size());
-    for_each_entry(event.value() + sizeof(event_payload), event.value_size() - sizeof(event_payload), [&](entry_view const& one) {
-      event_bound_ += 96 + attribute_set::text_bound(one.key().size()) + attribute_set::text_bound(one.value_size());
-    });
+    keyed_entry const& added = events_[event_count_++] = keyed_entry::of(event, literals_);
+    event_bound_ += 96 + added.key_bound();
+    for_each_attribute_of(event, [&](entry_view const& one) { event_bound_ += attribute_set::bound(keyed_entry::of(one, literals_)); });
   }
-  void write_event(entry_view const& event, clock_converter const& clock, bool monotonic, std::uint64_t start, std::uint64_t end) {
+  template <typename Visit>
+  static void for_each_attribute_of(entry_view const& event, Visit&& visit) {
+    for_each_entry(event.value() + sizeof(event_payload), event.value_size() - sizeof(event_payload), std::forward<Visit>(visit));
+  }
+  void write_event(keyed_entry const& event, clock_converter const& clock, bool monotonic, std::uint64_t start, std::uint64_t end) {
     std::size_t const since = out_.size();
     event_attributes_.clear();
-    for_each_entry(event.value() + sizeof(event_payload), event.value_size() - sizeof(event_payload),
-                   [&](entry_view const& one) { event_attributes_.add(one, literals_); });
+    for_each_attribute_of(event.entry, [&](entry_view const& one) { event_attributes_.add(one, literals_); });
     if (event_attributes_.dropped() != 0) out_.varint_field(4, event_attributes_.dropped());
     event_attributes_.write(out_, 3);
-    attribute_set::write_text(out_, 2, event.key());
-    out_.fixed64_field(1, std::clamp(clock.to_unix(event.word(), monotonic), start, end));
+    event.write_key(out_, 2);
+    out_.fixed64_field(1, std::clamp(clock.to_unix(event.entry.word(), monotonic), start, end));
     out_.end_message(11, since);
   }
   template <std::size_t Bytes>
@@ -180,14 +174,13 @@ class otlp_encoder {
   // Of the span at hand.
   attribute_set attributes_;
   attribute_set event_attributes_;
-  entry_view events_[max_events];
+  keyed_entry events_[max_events];
   std::size_t event_count_ = 0;
   std::size_t event_bound_ = 0;
   std::uint64_t dropped_ = 0;
   std::uint64_t dropped_events_ = 0;
   std::string_view status_;
-  literal_text const* literal_name_ = nullptr;
-  std::string_view name_;  // where it is no literal
+  keyed_entry name_;
   std::string_view tracestate_;
 };
 

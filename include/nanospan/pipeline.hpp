@@ -55,17 +55,9 @@ class pipeline : export_wait {
   // One whole pass that began after the call, and nothing remembered by address. False where that takes longer.
   bool drain_within(duration limit) {
     if (inside()) return false;
-    if (!options_.background_thread) {
-      std::uint64_t const deadline = later(limit);
-      if (!work_.try_lock_until(deadline)) return false;
-      std::lock_guard const alone{work_, std::adopt_lock};
-      working const here{*this};
-      if (stopping() || !drain()) return false;  // after the end the rings may be another provider's to read
-      collector_.forget_literals();
-      return true;
-    }
-    std::unique_lock lock{mutex_};
     std::uint64_t const mine = drains_wanted_.fetch_add(1, std::memory_order_release) + 1;  // Release: pairs with the acquire in drain().
+    if (!options_.background_thread) return in_turn(later(limit), [&] { return drain(); });
+    std::unique_lock lock{mutex_};
     wake_.wake();
     return waited_.wait_for(lock, bounded(limit), [&] { return drains_done_ >= mine || over_; }) && drains_done_ >= mine;
   }
@@ -196,14 +188,22 @@ class pipeline : export_wait {
     std::lock_guard const lock{mutex_};
     return flush_wanted_;
   }
-  bool flush_here(std::uint64_t deadline) {
+  // Where there is no thread: the caller's turn to work. False where it does not come, or after the end, when the rings may be another
+  // provider's to read.
+  template <typename Work>
+  bool in_turn(std::uint64_t deadline, Work&& work) {
     if (!work_.try_lock_until(deadline)) return false;
     std::lock_guard const alone{work_, std::adopt_lock};
     working const here{*this};
-    wait_limit_ = deadline;
-    bool const sent = !stopping() && send_all(deadline);
-    wait_limit_ = ~std::uint64_t{0};
-    return sent;
+    return !stopping() && work();
+  }
+  bool flush_here(std::uint64_t deadline) {
+    return in_turn(deadline, [&] {
+      wait_limit_ = deadline;
+      bool const sent = send_all(deadline);
+      wait_limit_ = ~std::uint64_t{0};
+      return sent;
+    });
   }
 
   // The last act: drain, send what can be sent until the deadline, count the rest.

@@ -79,10 +79,13 @@ inline constexpr unsigned short_entry_bits = 10;  // sizes of so many bits fit i
 constexpr bool is_short(std::size_t size) noexcept { return size >> short_entry_bits == 0; }
 constexpr std::size_t head_bytes(std::size_t size) noexcept { return is_short(size) ? 8 : 16; }
 inline std::uint64_t address_of(char const* key) noexcept { return reinterpret_cast<std::uintptr_t>(key); }
-// The first word; of an entry whose size may still grow, that of long_entry.
+// The first word: what the lowest bits say of the key, the type, the size.
+NANOSPAN_DETAIL_INLINE std::uint64_t entry_word_of(std::uint64_t key, std::uint16_t what, std::size_t size) noexcept {
+  return key | std::uint64_t{what} << entry_key_bits | std::uint64_t{size} << entry_size_shift;
+}
+// Of any; of one whose size may still grow, that of long_entry.
 inline std::uint64_t entry_word(entry_head const& head, std::size_t size) noexcept {
-  std::uint64_t const key = (head.what & copied_key) != 0 ? head.key_size : address_of(head.key);
-  return key | std::uint64_t{head.what} << entry_key_bits | std::uint64_t{is_short(size) ? size : long_entry} << entry_size_shift;
+  return entry_word_of((head.what & copied_key) != 0 ? head.key_size : address_of(head.key), head.what, is_short(size) ? size : long_entry);
 }
 constexpr std::uint16_t what_of(std::uint64_t word) noexcept { return static_cast<std::uint16_t>(word >> entry_key_bits & 31u); }
 constexpr entry_type type_of(std::uint64_t word) noexcept { return static_cast<entry_type>(what_of(word) & (copied_key - 1u)); }

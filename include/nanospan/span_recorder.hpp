@@ -243,7 +243,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (is_unusual || static_cast<std::size_t>(left.end - left.place) < all) [[unlikely]]
       return nullptr;
     std::byte* const place = left.place;
-    put_word(place, detail::address_of(head.key) | std::uint64_t{head.what} << detail::entry_key_bits | std::uint64_t{size} << detail::entry_size_shift);
+    put_word(place, detail::entry_word_of(detail::address_of(head.key), head.what, size));
     left.place += all;
     return place + detail::head_bytes(0);
   }
@@ -258,12 +258,15 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   // The long way: a copied key, no room, a long text.
   NANOSPAN_DETAIL_COLD void add(attribute const& one) noexcept {
     if (!recording()) return;
-    bool const copy = detail::must_be_copied(one.head_) != 0;
-    std::byte* const place = copy ? append_copied(one.head_, one.value_size()) : append(one.head_, one.value_size());
+    std::byte* const place = append_keyed(one.head_, one.value_size());
     if (place != nullptr) put_value(place, one);
   }
+  // Room for the value of an entry with any key; null when the span is full (counted).
+  NANOSPAN_DETAIL_INLINE std::byte* append_keyed(detail::entry_head const& head, std::size_t value_size, bool may_grow = false) noexcept {
+    return detail::must_be_copied(head) != 0 ? append_copied(head, value_size, may_grow) : append(head, value_size, may_grow);
+  }
   // The key's characters come first in the payload, padded to 8.
-  std::byte* append_copied(detail::entry_head head, std::size_t value_size, bool may_grow = false) noexcept {
+  std::byte* append_copied(detail::entry_head head, std::size_t value_size, bool may_grow) noexcept {
     char const* const key = std::exchange(head.key, nullptr);
     head.what |= detail::copied_key;
     std::size_t const key_bytes = detail::padded(head.key_size);
@@ -273,15 +276,13 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     return place + key_bytes;
   }
   NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept {
-    detail::entry_head const head{as.name, as.name_size, detail::entry_type::name, as.name_is_copied};
-    if (detail::must_be_copied(head) != 0) append_copied(head, 0);
-    else append(head, 0);
+    append_keyed({as.name, as.name_size, detail::entry_type::name, as.name_is_copied}, 0);
   }
   NANOSPAN_DETAIL_OUT_OF_LINE event_attributes add_event(detail::entry_head const& head) noexcept {
     if (!recording()) return {nullptr, 0};
     std::uint32_t const offset = used_;
     detail::event_payload const now{end_ticks()};
-    std::byte* const place = detail::must_be_copied(head) != 0 ? append_copied(head, sizeof now, true) : append(head, sizeof now, true);
+    std::byte* const place = append_keyed(head, sizeof now, true);
     if (place == nullptr) return {nullptr, 0};
     std::memcpy(place, &now, sizeof now);
     return {this, offset};
@@ -290,14 +291,13 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   // Room for an entry, its head written, in the long form where it may grow; null when the span is full (counted).
   NANOSPAN_DETAIL_INLINE std::byte* append(detail::entry_head const& head, std::size_t size, bool may_grow = false) noexcept {
     std::size_t const form = may_grow ? detail::long_entry : size;
-    if (size > detail::max_entry_bytes || capacity_ - used_ < detail::head_bytes(form) + detail::padded(size)) [[unlikely]] {
-      if (size > detail::max_entry_bytes || !grow(static_cast<std::uint32_t>(detail::head_bytes(form) + detail::padded(size)))) {
-        ++dropped_;
-        return nullptr;
-      }
+    std::size_t const all = detail::head_bytes(form) + detail::padded(size);
+    if (size > detail::max_entry_bytes || (capacity_ - used_ < all && !grow(static_cast<std::uint32_t>(all)))) [[unlikely]] {
+      ++dropped_;
+      return nullptr;
     }
     std::byte* const place = entries_ + used_;
-    used_ += static_cast<std::uint32_t>(detail::head_bytes(form) + detail::padded(size));
+    used_ += static_cast<std::uint32_t>(all);
     put_word(place, detail::entry_word(head, form));
     if (!detail::is_short(form)) put_word(place + detail::head_bytes(0), size);
     return place + detail::head_bytes(form);

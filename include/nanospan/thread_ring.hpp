@@ -163,7 +163,7 @@ struct slot_owner {
     this_thread.exited = true;
     this_thread.current = {};  // after std::exit scopes of this thread may still be open, and are nobody's parents any more
     if (slot == nullptr) return;
-    auto const left_as = !slot->ring.attached() ? slot_state::empty : slot->ring.consumed() == slot->ring.published() ? slot_state::ready : slot_state::orphaned;
+    auto const left_as = !slot->ring.attached() ? slot_state::empty : slot->ring.empty() ? slot_state::ready : slot_state::orphaned;
     slot->state.store(left_as, std::memory_order_release);  // Release: pairs with the acquire in reuse_slot() and in the consumer.
   }
   void exists() noexcept {}

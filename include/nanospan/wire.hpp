@@ -23,6 +23,10 @@ class reverse_writer {
  public:
   static constexpr std::size_t max_varint_bytes = 10;
 
+  reverse_writer() noexcept = default;
+  // With room for so many bytes. Throws std::bad_alloc.
+  explicit reverse_writer(std::size_t bytes) { grow(bytes); }
+
   std::size_t size() const noexcept { return static_cast<std::size_t>(end_ - at_); }
   std::string_view view() const noexcept { return {reinterpret_cast<char const*>(at_), size()}; }
   void clear() noexcept { at_ = end_; }

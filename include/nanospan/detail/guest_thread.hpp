@@ -67,16 +67,16 @@ void settle_in(guest_settings const& as, Refused&& refused) {
 #endif
   sched_param parameters{};
   parameters.sched_priority = as.realtime_priority;
+  int const wanted = as.realtime_priority == 0 ? SCHED_OTHER : SCHED_FIFO;
 #if defined(__linux__)
   // The system's word: pthread_getschedparam() may answer what the thread that started this one was once asked. 0 means the calling thread.
   int const policy = ::sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
   if (as.realtime_priority == 0 && policy != SCHED_FIFO && policy != SCHED_RR) return;
-  check(::sched_setscheduler(0, as.realtime_priority == 0 ? SCHED_OTHER : SCHED_FIFO, &parameters) == 0 ? 0 : errno,
-        "the real-time priority ", as.realtime_priority);
+  int const error = ::sched_setscheduler(0, wanted, &parameters) == 0 ? 0 : errno;
 #else
-  check(::pthread_setschedparam(::pthread_self(), as.realtime_priority == 0 ? SCHED_OTHER : SCHED_FIFO, &parameters),
-        "the real-time priority ", as.realtime_priority);
+  int const error = ::pthread_setschedparam(::pthread_self(), wanted, &parameters);
 #endif
+  check(error, "the real-time priority ", as.realtime_priority);
 }
 
 }  // namespace nanospan::inline v0::detail

@@ -63,8 +63,7 @@ class literal_cache {
     while (known != nullptr && known->text != text) known = known->next;
     if (known == nullptr) {
       std::string const shown = is_utf8(text) ? std::string{text} : repaired_utf8(text);
-      reverse_writer encoded;
-      encoded.require(shown.size() + reverse_writer::max_varint_bytes);
+      reverse_writer encoded{shown.size() + reverse_writer::max_varint_bytes};
       encoded.raw(shown);
       encoded.varint(shown.size());
       texts_.push_back(std::make_unique<literal_text>(literal_text{std::string{text}, std::string{encoded.view()}, hash, nullptr}));

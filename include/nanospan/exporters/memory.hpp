@@ -5,7 +5,6 @@
 
 #include <nanospan/otlp_reader.hpp>
 
-#include <iterator>
 #include <mutex>
 
 namespace nanospan::inline v0 {
