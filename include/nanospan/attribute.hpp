@@ -39,6 +39,8 @@ struct copied {
 
 namespace detail {
 
+class entry_buffer;
+
 enum class entry_type : std::uint8_t {
   boolean, signed_integer, unsigned_integer, floating, string,  // attributes
   event, status, name, tracestate, dropped, heap_block,
@@ -74,7 +76,7 @@ class attribute {
   // NOLINTEND(clang-analyzer-optin.cplusplus.UninitializedObject)
 
  private:
-  friend class span_recorder;
+  friend class detail::entry_buffer;
 
   template <typename Value>
   static consteval detail::entry_type type_of() noexcept {

@@ -17,7 +17,7 @@ class scoped_span : public span_recorder, detail::scope {
     auto& thread = detail::this_thread;
     std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);  // Relaxed: as in begin().
     if (word == 0 && thread.slot != nullptr) {
-      phase_ = phase::absent;
+      entries_.phase = phase::absent;
       thread.slot->dropped_no_provider.add(1);
       return;
     }
@@ -40,7 +40,7 @@ class scoped_span : public span_recorder, detail::scope {
     begin({nullptr, name.text.data(), static_cast<std::uint16_t>(name.text.size()), true, kind});
   }
   ~scoped_span() {
-    if (phase_ >= phase::not_sampled) end();
+    if (entries_.phase >= phase::not_sampled) end();
   }
 
   /// The innermost scoped_span that is open on this thread, or null; for NANOSPAN_SET and its like.
@@ -66,7 +66,7 @@ class scoped_span : public span_recorder, detail::scope {
     if (current.state != nullptr && !trusted(thread)) current.state = nullptr;
     start_any(thread, word, as, current);
     current.trace = header().trace;
-    current.state = has_state_ ? state_ : nullptr;
+    current.state = entries_.has_state ? state_ : nullptr;
     open(thread, header().span, as_current());
     if (recording()) start_clock(word);
   }
@@ -87,7 +87,7 @@ class scoped_span : public span_recorder, detail::scope {
   }
   detail::context_meta as_current() const noexcept {
     using detail::parent_kind;
-    auto const as_parent = has_state_ ? parent_kind::long_way : recording() ? parent_kind::local_sampled : parent_kind::local_not_sampled;
+    auto const as_parent = entries_.has_state ? parent_kind::long_way : recording() ? parent_kind::local_sampled : parent_kind::local_not_sampled;
     return {0, header_.meta.trace_flags, false, true, as_parent};
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void begin_at(detail::site const* from) noexcept { begin({from, nullptr, 0, false, from->kind}); }

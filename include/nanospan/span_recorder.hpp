@@ -5,6 +5,7 @@
 // Caller's thread, noexcept, no lock, no system call. A span with over 256 bytes of entries takes one heap block.
 
 #include <nanospan/clock.hpp>
+#include <nanospan/entry_buffer.hpp>
 #include <nanospan/sampler.hpp>
 #include <nanospan/scope.hpp>
 
@@ -44,12 +45,12 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   span_recorder& operator=(span_recorder const&) = delete;
 
   /// False for a span that is not sampled, has ended, or has no provider: setters do nothing then.
-  bool recording() const noexcept { return phase_ == phase::recording; }
+  bool recording() const noexcept { return entries_.phase == detail::entry_buffer::span_phase::open; }
   /// This span's context, to propagate and to start children from; also of an unsampled or ended span. Invalid without a provider.
   NANOSPAN_DETAIL_OUT_OF_LINE span_context context() const noexcept {
-    if (phase_ == phase::absent) return current();  // the parent's passes through unchanged
-    bool const remote = phase_ == phase::passing && (header_.meta.flags & detail::parent_is_remote) != 0;
-    return {header_.trace, header_.span, header_.meta.trace_flags, remote, has_state_ ? state_->view() : std::string_view{}};
+    if (entries_.phase == phase::absent) return current();  // the parent's passes through unchanged
+    bool const remote = entries_.phase == phase::passing && (header_.meta.flags & detail::parent_is_remote) != 0;
+    return {header_.trace, header_.span, header_.meta.trace_flags, remote, entries_.has_state ? state_->view() : std::string_view{}};
   }
 
   /// Adds an event, now. Attributes go on what it returns: `span.event("retry").set({"attempt", 2})`.
@@ -61,28 +62,14 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     detail::record_meta meta = detail::in_register(header_.meta);  // whole: see record_meta
     meta.status = static_cast<std::uint8_t>(detail::status_code::error);
     header_.meta = detail::in_register(meta);
-    std::uint32_t const room = detail::max_entry_bytes - used_;  // a multiple of 8
-    if (room == 0) {
-      dropped_ += description.empty() ? 0u : 1u;
-      return;
-    }
-    std::size_t const longest = room - detail::head_bytes(room);  // on the safe side, where that is between the two
-    std::size_t size = description.size();
-    if (size > longest) {
-      size = longest;
-      while (size != 0 && (static_cast<std::uint8_t>(description[size]) & 0xc0) == 0x80) --size;  // no half of a character
-    }
-    std::byte* const place = append({nullptr, 0, detail::entry_type::status, false}, size);
-    if (place != nullptr && size != 0) std::memcpy(place, description.data(), size);
+    entries_.append_text(detail::entry_type::status, description);
   }
   void error(char const* description) noexcept { error(description != nullptr ? std::string_view{description} : std::string_view{}); }
 
  protected:
-  // absent: no provider, or nothing that it could say; see scoped_span. passing: no provider, with the context that would have been the
-  // parent's. From not_sampled on a scoped_span is its thread's current one.
-  enum class phase : std::uint8_t { absent, passing, not_sampled, recording, ended };
+  using phase = detail::entry_buffer::span_phase;
 
-  span_recorder() noexcept {}  // leaves the header uninitialised: start() or pass_through() follows, or phase_ says so
+  span_recorder() noexcept {}  // leaves the header uninitialised: start() or pass_through() follows, or entries_.phase says so
   ~span_recorder() = default;
 
   // What a span is born with: its site, or a name and a kind.
@@ -108,13 +95,10 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     header_.meta = detail::in_register(detail::record_meta{
         0, as.kind, static_cast<std::uint8_t>((monotonic ? detail::monotonic_ticks : 0) | (parent_meta.remote ? detail::parent_is_remote : 0)),
         static_cast<std::uint8_t>(parent_meta.flags | sampled_flag), 0});
-    set_phase(phase::recording);
+    set_phase(phase::open);
     header_.from = as.from;
     header_.parent = parent;
-    entries_ = inline_;
-    used_ = 0;
-    capacity_ = detail::inline_entry_bytes;
-    dropped_ = 0;
+    entries_.start();
   }
   // The whole of it, for any parent: the way of roots, remote parents, samplers that must be asked, and names without a site.
   NANOSPAN_DETAIL_INLINE void start_any(detail::thread_block& thread, std::uint32_t word, birth const& as, detail::active_context const& parent) noexcept {
@@ -139,11 +123,11 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     share_state(parent.state);
   }
   NANOSPAN_DETAIL_INLINE void set_phase(phase now) noexcept {
-    phase_ = now;
-    has_state_ = false;
+    entries_.phase = now;
+    entries_.has_state = false;
   }
   void share_state(detail::shared_text* state) noexcept {
-    has_state_ = state != nullptr;
+    entries_.has_state = state != nullptr;
     state_ = detail::shared_text::share(state);
   }
   NANOSPAN_DETAIL_INLINE void start_clock(std::uint32_t word) noexcept {
@@ -152,31 +136,25 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   detail::record_header& header() noexcept { return header_; }
   // Ends the span: after it nothing is recorded. Ticks are read by the caller, first of all.
   NANOSPAN_DETAIL_INLINE void finish(detail::thread_block& thread, std::uint64_t end_ticks) noexcept {
-    phase_ = phase::ended;
+    entries_.phase = phase::ended;
     header_.end_ticks = end_ticks;
-    if (dropped_ != 0 || capacity_ != detail::inline_entry_bytes || has_state_) [[unlikely]]
+    if (!entries_.plain() || entries_.has_state) [[unlikely]]
       return finish_slowly(thread);
-    hand_over(thread, entries_, used_);
+    hand_over(thread, entries_.bytes(), entries_.size());
   }
   std::uint64_t end_ticks() const noexcept { return detail::read_clock((header_.meta.flags & detail::monotonic_ticks) != 0); }
   void release_state() noexcept {
-    if (has_state_) [[unlikely]] {
-      has_state_ = false;
+    if (entries_.has_state) [[unlikely]] {
+      entries_.has_state = false;
       detail::shared_text::release(state_);
     }
   }
   void take(span_recorder& other) noexcept {
     std::memcpy(static_cast<void*>(&header_), &other.header_, sizeof header_);
-    has_state_ = std::exchange(other.has_state_, false);
-    if (has_state_) state_ = other.state_;
-    phase_ = std::exchange(other.phase_, phase::ended);
-    if (!recording()) return;
-    bool const on_heap = other.entries_ != other.inline_;
-    entries_ = on_heap ? other.entries_ : inline_;
-    used_ = other.used_;
-    capacity_ = other.capacity_;
-    dropped_ = other.dropped_;
-    if (!on_heap) std::memcpy(inline_, other.inline_, used_);
+    entries_.has_state = std::exchange(other.entries_.has_state, false);
+    if (entries_.has_state) state_ = other.state_;
+    entries_.phase = std::exchange(other.entries_.phase, phase::ended);
+    if (recording()) entries_.take(other.entries_);
   }
 
   // What recording does when there is no provider: counts, on the thread if it can.
@@ -216,131 +194,46 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   template <typename... Attribute>
   NANOSPAN_DETAIL_INLINE void add_all(Attribute const&... each) noexcept {
     if (!recording()) return;
-    // Kept in registers from one attribute to the next, which the compiler may not do with members.
-    cursor left{entries_ + used_, entries_ + capacity_};
-    (add_into(left, each), ...);
-    used_ = static_cast<std::uint32_t>(left.place - entries_);
-  }
-  struct cursor {
-    std::byte* place;
-    std::byte const* end;
-  };
-  NANOSPAN_DETAIL_INLINE void add_into(cursor& left, attribute const& one) noexcept {
-    // Numbers apart from text: all but the key and the type is known of them.
-    if (one.head_.type() == detail::entry_type::string) {
-      if (std::byte* const place = put_head(left, one.head_, one.text_size_)) return detail::copy_text(place, one.value_.text, one.text_size_);
-    } else {
-      if (std::byte* const place = put_head(left, one.head_, sizeof one.value_.bits)) return detail::copy_word(place, &one.value_.bits);
-    }
-    used_ = static_cast<std::uint32_t>(left.place - entries_);
-    add(one);
-    left = {entries_ + used_, entries_ + capacity_};
-  }
-  // The short way, for a literal key and a value of less than a kibibyte that finds room: where the value goes. Null otherwise.
-  NANOSPAN_DETAIL_INLINE static std::byte* put_head(cursor& left, detail::entry_head const& head, std::size_t size) noexcept {
-    std::size_t const all = detail::head_bytes(0) + detail::padded(size);
-    bool const is_unusual = (detail::must_be_copied(head) | size >> detail::short_entry_bits) != 0;
-    if (is_unusual || static_cast<std::size_t>(left.end - left.place) < all) [[unlikely]]
-      return nullptr;
-    std::byte* const place = left.place;
-    put_word(place, detail::entry_word_of(detail::address_of(head.key), head.what, size));
-    left.place += all;
-    return place + detail::head_bytes(0);
-  }
-  NANOSPAN_DETAIL_INLINE static void put_word(std::byte* place, std::uint64_t word) noexcept {
-    word = detail::in_register(word);
-    std::memcpy(place, &word, sizeof word);
-  }
-  NANOSPAN_DETAIL_INLINE static void put_value(std::byte* place, attribute const& one) noexcept {
-    if (one.head_.type() == detail::entry_type::string) detail::copy_text(place, one.value_.text, one.text_size_);
-    else detail::copy_word(place, &one.value_.bits);
-  }
-  // The long way: a copied key, no room, a long text.
-  NANOSPAN_DETAIL_COLD void add(attribute const& one) noexcept {
-    if (!recording()) return;
-    std::byte* const place = append_keyed(one.head_, one.value_size());
-    if (place != nullptr) put_value(place, one);
-  }
-  // Room for the value of an entry with any key; null when the span is full (counted).
-  NANOSPAN_DETAIL_INLINE std::byte* append_keyed(detail::entry_head const& head, std::size_t value_size, bool may_grow = false) noexcept {
-    return detail::must_be_copied(head) != 0 ? append_copied(head, value_size, may_grow) : append(head, value_size, may_grow);
-  }
-  // The key's characters come first in the payload, padded to 8.
-  std::byte* append_copied(detail::entry_head head, std::size_t value_size, bool may_grow) noexcept {
-    char const* const key = std::exchange(head.key, nullptr);
-    head.what |= detail::copied_key;
-    std::size_t const key_bytes = detail::padded(head.key_size);
-    std::byte* const place = append(head, value_size > detail::max_entry_bytes ? value_size : key_bytes + value_size, may_grow);
-    if (place == nullptr) return nullptr;
-    if (head.key_size != 0) std::memcpy(place, key, head.key_size);
-    return place + key_bytes;
+    entries_.add_all(each...);
   }
   NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept {
-    append_keyed({as.name, as.name_size, detail::entry_type::name, as.name_is_copied}, 0);
+    entries_.append_keyed({as.name, as.name_size, detail::entry_type::name, as.name_is_copied}, 0);
   }
   NANOSPAN_DETAIL_OUT_OF_LINE event_attributes add_event(detail::entry_head const& head) noexcept {
     if (!recording()) return {nullptr, 0};
-    std::uint32_t const offset = used_;
+    std::uint32_t const offset = entries_.size();
     detail::event_payload const now{end_ticks()};
-    std::byte* const place = append_keyed(head, sizeof now, true);
+    std::byte* const place = entries_.append_keyed(head, sizeof now, true);
     if (place == nullptr) return {nullptr, 0};
     std::memcpy(place, &now, sizeof now);
     return {this, offset};
   }
 
-  // Room for an entry, its head written, in the long form where it may grow; null when the span is full (counted).
-  NANOSPAN_DETAIL_INLINE std::byte* append(detail::entry_head const& head, std::size_t size, bool may_grow = false) noexcept {
-    std::size_t const form = may_grow ? detail::long_entry : size;
-    std::size_t const all = detail::head_bytes(form) + detail::padded(size);
-    if (size > detail::max_entry_bytes || (capacity_ - used_ < all && !grow(static_cast<std::uint32_t>(all)))) [[unlikely]] {
-      ++dropped_;
-      return nullptr;
-    }
-    std::byte* const place = entries_ + used_;
-    used_ += static_cast<std::uint32_t>(all);
-    put_word(place, detail::entry_word(head, form));
-    if (!detail::is_short(form)) put_word(place + detail::head_bytes(0), size);
-    return place + detail::head_bytes(form);
-  }
-  NANOSPAN_DETAIL_COLD bool grow(std::uint32_t size) noexcept {
-    if (used_ + size > detail::max_entry_bytes) return false;
-    std::uint32_t const wanted = std::bit_ceil(used_ + size);
-    std::uint32_t const capacity = wanted < 1024 - spare_bytes ? 1024 - spare_bytes : wanted;  // of a size that allocators keep at hand
-    bool const on_heap = entries_ != inline_;
-    void* const block = std::realloc(on_heap ? entries_ : nullptr, capacity + spare_bytes);
-    if (block == nullptr) return false;
-    if (!on_heap) std::memcpy(block, inline_, used_);
-    entries_ = static_cast<std::byte*>(block);
-    capacity_ = capacity;
-    return true;
-  }
-
   // The rare ends: entries on the heap, something left out, a tracestate.
   NANOSPAN_DETAIL_COLD void finish_slowly(detail::thread_block& thread) noexcept {
-    if (has_state_) {
-      std::byte* const place = append({nullptr, 0, detail::entry_type::tracestate, false}, state_->size);
-      if (place != nullptr) std::memcpy(place, state_->view().data(), state_->size);
+    if (entries_.has_state) {
+      std::string_view const tracestate = state_->view();
+      if (std::byte* const place = entries_.append({nullptr, 0, detail::entry_type::tracestate, false}, tracestate.size()))
+        std::memcpy(place, tracestate.data(), tracestate.size());
     }
-    if (dropped_ != 0) {
-      std::uint64_t const dropped = dropped_;
-      capacity_ += spare_bytes;  // kept for this
-      if (std::byte* const place = append({nullptr, 0, detail::entry_type::dropped, false}, sizeof dropped)) std::memcpy(place, &dropped, sizeof dropped);
-    }
-    if (entries_ == inline_) {
-      hand_over(thread, entries_, used_);
+    entries_.append_dropped();
+    std::byte* const bytes = entries_.bytes();
+    std::uint32_t const used = entries_.size();
+    if (!entries_.on_heap()) {
+      hand_over(thread, bytes, used);
       return;
     }
     // A few kibibytes travel in the ring: the block is free again at once, and here, for the thread's next span.
-    if (used_ <= most_copied_bytes && thread.slot != nullptr && used_ <= thread.slot->ring.capacity() / 16) {
-      hand_over(thread, entries_, used_, true);
-      std::free(entries_);
+    if (used <= most_copied_bytes && thread.slot != nullptr && used <= thread.slot->ring.capacity() / 16) {
+      hand_over(thread, bytes, used, true);
+      std::free(bytes);
       return;
     }
     struct {
       std::uint64_t word;
       detail::heap_payload payload;
-    } const instead{detail::entry_word({nullptr, 0, detail::entry_type::heap_block, false}, sizeof(detail::heap_payload)), {entries_, used_}};
-    if (!hand_over(thread, &instead, sizeof instead)) std::free(entries_);
+    } const instead{detail::entry_word({nullptr, 0, detail::entry_type::heap_block, false}, sizeof(detail::heap_payload)), {bytes, used}};
+    if (!hand_over(thread, &instead, sizeof instead)) std::free(bytes);
   }
   // Writes the record into the ring of the thread that ends the span. False: dropped, and counted.
   NANOSPAN_DETAIL_INLINE bool hand_over(detail::thread_block& thread, void const* entries, std::uint32_t entry_bytes, bool are_many = false) noexcept {
@@ -385,35 +278,25 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   }
 
   static constexpr std::uint32_t most_copied_bytes = 4'096;
-  static constexpr std::uint32_t spare_bytes = detail::head_bytes(0) + sizeof(std::uint64_t);
 
-  // First what a call site looks at: near the object's beginning its address is a byte shorter.
-  phase phase_;
-  bool has_state_;
-  std::uint32_t dropped_;  // entries that found no room
-  std::uint32_t used_;
-  std::uint32_t capacity_;
-  std::byte* entries_;         // inline_, or a heap block
-  detail::shared_text* state_;  // only where has_state_
+  detail::entry_buffer entries_;  // first: see there
+  detail::shared_text* state_;    // only where entries_.has_state
   union {
     detail::record_header header_;
   };
-  alignas(8) std::byte inline_[detail::inline_entry_bytes + spare_bytes];  // uninitialised until used
 };
 
 inline void event_attributes::add(attribute const& one) noexcept {
   if (span_ == nullptr || !span_->recording()) return;
+  detail::entry_buffer& entries = span_->entries_;
   std::uint64_t words[2]{};  // the head of an entry that may grow
-  bool const in_bounds = offset_ + sizeof words <= span_->used_;  // the span may be another one by now
-  if (in_bounds) std::memcpy(words, span_->entries_ + offset_, sizeof words);
+  bool const in_bounds = offset_ + sizeof words <= entries.size();  // the span may be another one by now
+  if (in_bounds) std::memcpy(words, entries.bytes() + offset_, sizeof words);
   std::uint64_t const end = offset_ + sizeof words + words[1];
-  if (!in_bounds || detail::type_of(words[0]) != detail::entry_type::event || end != span_->used_) {  // something else came after the event
-    ++span_->dropped_;
-    return;
-  }
-  span_->add(one);
-  words[1] += span_->used_ - end;
-  std::memcpy(span_->entries_ + offset_, words, sizeof words);
+  if (!in_bounds || detail::type_of(words[0]) != detail::entry_type::event || end != entries.size()) return entries.drop();  // something else came after the event
+  entries.add(one);
+  words[1] += entries.size() - end;
+  std::memcpy(entries.bytes() + offset_, words, sizeof words);
 }
 
 }  // namespace nanospan::inline v0
