@@ -16,6 +16,7 @@
 #include <nanospan/clock.hpp>
 #include <nanospan/attribute.hpp>
 #include <nanospan/record.hpp>
+#include <nanospan/entry_view.hpp>
 #include <nanospan/entry_buffer.hpp>
 #include <nanospan/ring.hpp>
 #include <nanospan/thread_ring.hpp>

@@ -527,7 +527,7 @@ enum class entry_type : std::uint8_t {
   event, status, name, tracestate, dropped, heap_block,
 };
 
-inline constexpr std::uint16_t copied_key = 16;  // beside an entry_type
+inline constexpr std::uint16_t copied_key = 32;  // beside an entry_type
 
 // What a record says of one of its pieces, but for its size; see record.hpp for how. In 16 bytes: an attribute's takes two stores.
 struct entry_head {
@@ -703,12 +703,12 @@ constexpr std::size_t padded(std::size_t bytes) noexcept { return (bytes + 7) & 
 
 // What stands before every entry: a word, and a second one where the first cannot say the size.
 //   bits 0-47   the address of the key, a literal; of a copied key the size, and its characters are the payload's first bytes
-//   bits 48-52  entry_type, and copied_key
-//   bits 53-63  payload bytes without the padding to the next multiple of 8; all ones: the next word says them
+//   bits 48-53  entry_type, and copied_key
+//   bits 54-63  payload bytes without the padding to the next multiple of 8; all ones: the next word says them
 inline constexpr unsigned entry_key_bits = 48;
-inline constexpr unsigned entry_size_shift = 53;
-inline constexpr std::size_t long_entry = 0x7ff;
-inline constexpr unsigned short_entry_bits = 10;  // sizes of so many bits fit into the first word, with room for long_entry
+inline constexpr unsigned entry_size_shift = 54;
+inline constexpr std::size_t long_entry = 0x3ff;
+inline constexpr unsigned short_entry_bits = 9;  // sizes of so many bits fit into the first word, with room for long_entry
 
 constexpr bool is_short(std::size_t size) noexcept { return size >> short_entry_bits == 0; }
 constexpr std::size_t head_bytes(std::size_t size) noexcept { return is_short(size) ? 8 : 16; }
@@ -721,7 +721,7 @@ NANOSPAN_DETAIL_INLINE std::uint64_t entry_word_of(std::uint64_t key, std::uint1
 inline std::uint64_t entry_word(entry_head const& head, std::size_t size) noexcept {
   return entry_word_of((head.what & copied_key) != 0 ? head.key_size : address_of(head.key), head.what, is_short(size) ? size : long_entry);
 }
-constexpr std::uint16_t what_of(std::uint64_t word) noexcept { return static_cast<std::uint16_t>(word >> entry_key_bits & 31u); }
+constexpr std::uint16_t what_of(std::uint64_t word) noexcept { return static_cast<std::uint16_t>(word >> entry_key_bits & 63u); }
 constexpr entry_type type_of(std::uint64_t word) noexcept { return static_cast<entry_type>(what_of(word) & (copied_key - 1u)); }
 constexpr bool key_is_copied_in(std::uint64_t word) noexcept { return (what_of(word) & copied_key) != 0; }
 // Not 0 for a key that is no literal below 2^48. Literals are, on every machine that we know; where one is not (an address with a tag), its
@@ -740,6 +740,67 @@ enum class status_code : std::uint8_t { unset = 0, ok = 1, error = 2 };  // OTLP
 
 }  // namespace detail
 }  // namespace nanospan::inline v0
+
+// ---- nanospan/entry_view.hpp ---------------------------------------------------------------------------------------------------
+
+// The entries of a record, read where they lie: by the background thread, and by a sampler that wants a span's first attributes.
+
+namespace nanospan::inline v0::detail {
+
+// An entry where it lies in a record.
+class entry_view {
+ public:
+  entry_view() noexcept = default;
+  entry_view(std::uint64_t word, std::byte const* payload, std::size_t size) noexcept : word_{word}, payload_{payload}, size_{size} {}
+
+  entry_type type() const noexcept { return type_of(word_); }
+  bool key_is_copied() const noexcept { return key_is_copied_in(word_); }
+  // Where it is no copied one.
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the rest of an address' word says type and size
+  char const* literal() const noexcept { return reinterpret_cast<char const*>(word_ & ((std::uint64_t{1} << entry_key_bits) - 1)); }
+  std::string_view key() const noexcept {
+    if (key_is_copied()) return {reinterpret_cast<char const*>(payload_), static_cast<std::uint16_t>(word_)};
+    return literal() != nullptr ? std::string_view{literal()} : std::string_view{};
+  }
+  std::byte const* value() const noexcept { return payload_ + copied_key_bytes(); }
+  std::size_t value_size() const noexcept { return size_ - copied_key_bytes(); }
+  std::string_view text() const noexcept { return {reinterpret_cast<char const*>(value()), value_size()}; }
+  std::uint64_t word() const noexcept {
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, value(), sizeof bits);
+    return bits;
+  }
+  // With its padding, in the payload.
+  std::size_t copied_key_bytes() const noexcept { return key_is_copied() ? padded(static_cast<std::uint16_t>(word_)) : 0; }
+
+ private:
+  std::uint64_t word_ = 0;
+  std::byte const* payload_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+// Calls `visit(entry_view)` for each entry in `bytes`; stops at one that does not fit, which only a data race can have written.
+template <typename Visit>
+void for_each_entry(std::byte const* entries, std::size_t bytes, Visit&& visit) {
+  while (bytes >= head_bytes(0)) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, entries, sizeof word);
+    std::uint64_t size = word >> entry_size_shift;
+    std::size_t head = head_bytes(0);
+    if (size == long_entry) [[unlikely]] {
+      head = head_bytes(long_entry);
+      if (bytes < head) return;
+      std::memcpy(&size, entries + head_bytes(0), sizeof size);
+    }
+    entry_view const entry{word, entries + head, size};
+    if (size > bytes - head || padded(size) > bytes - head || size < entry.copied_key_bytes()) return;
+    visit(entry);
+    entries += head + padded(size);
+    bytes -= head + padded(size);
+  }
+}
+
+}  // namespace nanospan::inline v0::detail
 
 // ---- nanospan/entry_buffer.hpp -------------------------------------------------------------------------------------------------
 
@@ -855,7 +916,7 @@ class entry_buffer {
     add(one);
     left = {entries_ + used_, entries_ + capacity_};
   }
-  // The short way, for a literal key and a value of less than a kibibyte that finds room: where the value goes. Null otherwise.
+  // The short way, for a literal key and a value of less than 512 bytes that finds room: where the value goes. Null otherwise.
   NANOSPAN_DETAIL_INLINE static std::byte* put_head(cursor& left, entry_head const& head, std::size_t size) noexcept {
     std::size_t const all = head_bytes(0) + padded(size);
     bool const is_unusual = (must_be_copied(head) | size >> short_entry_bits) != 0;
@@ -3430,8 +3491,8 @@ class literal_cache {
 
 // ---- nanospan/attribute_set.hpp ------------------------------------------------------------------------------------------------
 
-// The entries of a record, read where they lie, and the attributes among them as they will be exported: unique by key (the last one wins),
-// OpenTelemetry's limit applied, written as OTLP's KeyValue. Background thread.
+// The attributes of a record as they will be exported: unique by key (the last one wins), OpenTelemetry's limit applied, written as OTLP's
+// KeyValue. Background thread.
 
 #include <charconv>
 
@@ -3440,59 +3501,6 @@ namespace nanospan::inline v0::detail {
 // OpenTelemetry's default limits on counts ("Span Limits"): what comes after is dropped and counted.
 inline constexpr std::size_t max_attributes = 128;
 inline constexpr std::size_t max_events = 128;
-
-// An entry where it lies in a record.
-class entry_view {
- public:
-  entry_view() noexcept = default;
-  entry_view(std::uint64_t word, std::byte const* payload, std::size_t size) noexcept : word_{word}, payload_{payload}, size_{size} {}
-
-  entry_type type() const noexcept { return type_of(word_); }
-  bool key_is_copied() const noexcept { return key_is_copied_in(word_); }
-  // Where it is no copied one.
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): the rest of an address' word says type and size
-  char const* literal() const noexcept { return reinterpret_cast<char const*>(word_ & ((std::uint64_t{1} << entry_key_bits) - 1)); }
-  std::string_view key() const noexcept {
-    if (key_is_copied()) return {reinterpret_cast<char const*>(payload_), static_cast<std::uint16_t>(word_)};
-    return literal() != nullptr ? std::string_view{literal()} : std::string_view{};
-  }
-  std::byte const* value() const noexcept { return payload_ + copied_key_bytes(); }
-  std::size_t value_size() const noexcept { return size_ - copied_key_bytes(); }
-  std::string_view text() const noexcept { return {reinterpret_cast<char const*>(value()), value_size()}; }
-  std::uint64_t word() const noexcept {
-    std::uint64_t bits = 0;
-    std::memcpy(&bits, value(), sizeof bits);
-    return bits;
-  }
-  // With its padding, in the payload.
-  std::size_t copied_key_bytes() const noexcept { return key_is_copied() ? padded(static_cast<std::uint16_t>(word_)) : 0; }
-
- private:
-  std::uint64_t word_ = 0;
-  std::byte const* payload_ = nullptr;
-  std::size_t size_ = 0;
-};
-
-// Calls `visit(entry_view)` for each entry in `bytes`; stops at one that does not fit, which only a data race can have written.
-template <typename Visit>
-void for_each_entry(std::byte const* entries, std::size_t bytes, Visit&& visit) {
-  while (bytes >= head_bytes(0)) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, entries, sizeof word);
-    std::uint64_t size = word >> entry_size_shift;
-    std::size_t head = head_bytes(0);
-    if (size == long_entry) [[unlikely]] {
-      head = head_bytes(long_entry);
-      if (bytes < head) return;
-      std::memcpy(&size, entries + head_bytes(0), sizeof size);
-    }
-    entry_view const entry{word, entries + head, size};
-    if (size > bytes - head || padded(size) > bytes - head || size < entry.copied_key_bytes()) return;
-    visit(entry);
-    entries += head + padded(size);
-    bytes -= head + padded(size);
-  }
-}
 
 // A string field; ill-formed UTF-8 is repaired on the way.
 inline void write_text(reverse_writer& to, std::uint32_t field, std::string_view text) {

@@ -108,7 +108,7 @@ class room {
     while (size != 0 && (static_cast<std::uint8_t>(text[size]) & 0xc0) == 0x80) --size;
     return text.substr(0, size);
   }
-  static std::size_t head(std::size_t payload, bool may_grow = false) { return payload >= 1'024 || may_grow ? 16 : 8; }
+  static std::size_t head(std::size_t payload, bool may_grow = false) { return payload >= 512 || may_grow ? 16 : 8; }
   static std::size_t of(name_shape const& name) {
     return name.from == nullptr ? padded((name.text.size())) : 0;
   }
@@ -374,7 +374,7 @@ void append_entry(std::string& to, entry_type type, name_shape const& key, std::
   pad(payload);
   payload += value;
   auto const size = static_cast<std::uint32_t>(payload.size());
-  bool const long_form = type == entry_type::event || size >= 1'024;
+  bool const long_form = type == entry_type::event || size >= 512;
   pad(payload);
   to += bytes_of(entry_word(head, long_form ? long_entry : size));
   if (long_form) to += bytes_of(std::uint64_t{size});

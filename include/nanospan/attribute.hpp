@@ -46,7 +46,7 @@ enum class entry_type : std::uint8_t {
   event, status, name, tracestate, dropped, heap_block,
 };
 
-inline constexpr std::uint16_t copied_key = 16;  // beside an entry_type
+inline constexpr std::uint16_t copied_key = 32;  // beside an entry_type
 
 // What a record says of one of its pieces, but for its size; see record.hpp for how. In 16 bytes: an attribute's takes two stores.
 struct entry_head {

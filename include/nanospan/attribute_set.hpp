@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The entries of a record, read where they lie, and the attributes among them as they will be exported: unique by key (the last one wins),
-// OpenTelemetry's limit applied, written as OTLP's KeyValue. Background thread.
+// The attributes of a record as they will be exported: unique by key (the last one wins), OpenTelemetry's limit applied, written as OTLP's
+// KeyValue. Background thread.
 
 #include <nanospan/detail/literal_cache.hpp>
-#include <nanospan/record.hpp>
+#include <nanospan/entry_view.hpp>
 
 #include <charconv>
 
@@ -14,59 +14,6 @@ namespace nanospan::inline v0::detail {
 // OpenTelemetry's default limits on counts ("Span Limits"): what comes after is dropped and counted.
 inline constexpr std::size_t max_attributes = 128;
 inline constexpr std::size_t max_events = 128;
-
-// An entry where it lies in a record.
-class entry_view {
- public:
-  entry_view() noexcept = default;
-  entry_view(std::uint64_t word, std::byte const* payload, std::size_t size) noexcept : word_{word}, payload_{payload}, size_{size} {}
-
-  entry_type type() const noexcept { return type_of(word_); }
-  bool key_is_copied() const noexcept { return key_is_copied_in(word_); }
-  // Where it is no copied one.
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): the rest of an address' word says type and size
-  char const* literal() const noexcept { return reinterpret_cast<char const*>(word_ & ((std::uint64_t{1} << entry_key_bits) - 1)); }
-  std::string_view key() const noexcept {
-    if (key_is_copied()) return {reinterpret_cast<char const*>(payload_), static_cast<std::uint16_t>(word_)};
-    return literal() != nullptr ? std::string_view{literal()} : std::string_view{};
-  }
-  std::byte const* value() const noexcept { return payload_ + copied_key_bytes(); }
-  std::size_t value_size() const noexcept { return size_ - copied_key_bytes(); }
-  std::string_view text() const noexcept { return {reinterpret_cast<char const*>(value()), value_size()}; }
-  std::uint64_t word() const noexcept {
-    std::uint64_t bits = 0;
-    std::memcpy(&bits, value(), sizeof bits);
-    return bits;
-  }
-  // With its padding, in the payload.
-  std::size_t copied_key_bytes() const noexcept { return key_is_copied() ? padded(static_cast<std::uint16_t>(word_)) : 0; }
-
- private:
-  std::uint64_t word_ = 0;
-  std::byte const* payload_ = nullptr;
-  std::size_t size_ = 0;
-};
-
-// Calls `visit(entry_view)` for each entry in `bytes`; stops at one that does not fit, which only a data race can have written.
-template <typename Visit>
-void for_each_entry(std::byte const* entries, std::size_t bytes, Visit&& visit) {
-  while (bytes >= head_bytes(0)) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, entries, sizeof word);
-    std::uint64_t size = word >> entry_size_shift;
-    std::size_t head = head_bytes(0);
-    if (size == long_entry) [[unlikely]] {
-      head = head_bytes(long_entry);
-      if (bytes < head) return;
-      std::memcpy(&size, entries + head_bytes(0), sizeof size);
-    }
-    entry_view const entry{word, entries + head, size};
-    if (size > bytes - head || padded(size) > bytes - head || size < entry.copied_key_bytes()) return;
-    visit(entry);
-    entries += head + padded(size);
-    bytes -= head + padded(size);
-  }
-}
 
 // A string field; ill-formed UTF-8 is repaired on the way.
 inline void write_text(reverse_writer& to, std::uint32_t field, std::string_view text) {

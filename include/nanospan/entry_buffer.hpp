@@ -119,7 +119,7 @@ class entry_buffer {
     add(one);
     left = {entries_ + used_, entries_ + capacity_};
   }
-  // The short way, for a literal key and a value of less than a kibibyte that finds room: where the value goes. Null otherwise.
+  // The short way, for a literal key and a value of less than 512 bytes that finds room: where the value goes. Null otherwise.
   NANOSPAN_DETAIL_INLINE static std::byte* put_head(cursor& left, entry_head const& head, std::size_t size) noexcept {
     std::size_t const all = head_bytes(0) + padded(size);
     bool const is_unusual = (must_be_copied(head) | size >> short_entry_bits) != 0;

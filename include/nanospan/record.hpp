@@ -69,12 +69,12 @@ constexpr std::size_t padded(std::size_t bytes) noexcept { return (bytes + 7) & 
 
 // What stands before every entry: a word, and a second one where the first cannot say the size.
 //   bits 0-47   the address of the key, a literal; of a copied key the size, and its characters are the payload's first bytes
-//   bits 48-52  entry_type, and copied_key
-//   bits 53-63  payload bytes without the padding to the next multiple of 8; all ones: the next word says them
+//   bits 48-53  entry_type, and copied_key
+//   bits 54-63  payload bytes without the padding to the next multiple of 8; all ones: the next word says them
 inline constexpr unsigned entry_key_bits = 48;
-inline constexpr unsigned entry_size_shift = 53;
-inline constexpr std::size_t long_entry = 0x7ff;
-inline constexpr unsigned short_entry_bits = 10;  // sizes of so many bits fit into the first word, with room for long_entry
+inline constexpr unsigned entry_size_shift = 54;
+inline constexpr std::size_t long_entry = 0x3ff;
+inline constexpr unsigned short_entry_bits = 9;  // sizes of so many bits fit into the first word, with room for long_entry
 
 constexpr bool is_short(std::size_t size) noexcept { return size >> short_entry_bits == 0; }
 constexpr std::size_t head_bytes(std::size_t size) noexcept { return is_short(size) ? 8 : 16; }
@@ -87,7 +87,7 @@ NANOSPAN_DETAIL_INLINE std::uint64_t entry_word_of(std::uint64_t key, std::uint1
 inline std::uint64_t entry_word(entry_head const& head, std::size_t size) noexcept {
   return entry_word_of((head.what & copied_key) != 0 ? head.key_size : address_of(head.key), head.what, is_short(size) ? size : long_entry);
 }
-constexpr std::uint16_t what_of(std::uint64_t word) noexcept { return static_cast<std::uint16_t>(word >> entry_key_bits & 31u); }
+constexpr std::uint16_t what_of(std::uint64_t word) noexcept { return static_cast<std::uint16_t>(word >> entry_key_bits & 63u); }
 constexpr entry_type type_of(std::uint64_t word) noexcept { return static_cast<entry_type>(what_of(word) & (copied_key - 1u)); }
 constexpr bool key_is_copied_in(std::uint64_t word) noexcept { return (what_of(word) & copied_key) != 0; }
 // Not 0 for a key that is no literal below 2^48. Literals are, on every machine that we know; where one is not (an address with a tag), its
