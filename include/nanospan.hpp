@@ -27,6 +27,7 @@
 #include <nanospan/macros.hpp>
 
 // What main says and asks: declarations.
+#include <nanospan/samplers.hpp>
 #include <nanospan/options.hpp>
 #include <nanospan/exporter.hpp>
 #include <nanospan/stats.hpp>
