@@ -18,7 +18,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TIDY = "clang-tidy-19"
 SINGLE = "single_include/nanospan.hpp"
-FOLDERS = ("tests", "bench", "examples")  # what tests/compile has is odd on purpose
+FOLDERS = ("tests", "tests/fuzz", "bench", "examples")  # what tests/compile has is odd on purpose
 # Catch2's main, and the implementation that tests/implementation.cpp is already.
 PASSED_OVER = ("tests/main.cpp", "bench/implementation.cpp")
 EVERY_RUN = re.compile(r"(single_include|examples)/|bench/recording\.|tests/(implementation|macros|otlp|otlp_http|provider|span)\.")
