@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes single_include/nanospan.hpp: the headers that include/nanospan.hpp lists, joined in that order.
+"""Makes single_include/nanospan.hpp: the headers that include/nanospan.hpp lists, joined in that order. A header that users include
+besides it gets one of its own, single_include/nanospan/..., which includes the single header.
 
 The list is the architecture, so this fails when a header includes one that comes later in it, or one that is not in it, and
-when a header is missing from it. With --check it writes nothing and fails when the committed file is not what its sources make.
+when a header is missing from it. With --check it writes nothing and fails when a committed file is not what its sources make.
 """
 import pathlib
 import re
@@ -12,7 +13,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = ROOT / "include"
 LIST = "nanospan.hpp"
-OUTPUT = ROOT / "single_include" / "nanospan.hpp"
+OUTPUT = ROOT / "single_include"
 # Integrations that a user includes besides nanospan.hpp.
 OPT_IN = {"nanospan/asio.hpp", "nanospan/http.hpp", "nanospan/semconv.hpp"}
 
@@ -51,7 +52,15 @@ def violations(listed: list[str]) -> list[str]:
         name = path.relative_to(INCLUDE).as_posix()
         if name not in place and name not in OPT_IN:
             found.append(f"{name}: is not in the list of {LIST}")
+    for name in opted_in():
+        for number, line in enumerate((INCLUDE / name).read_text(encoding="utf-8").splitlines(), 1):
+            if (included := is_header_name(line)) and included not in place:
+                found.append(f"{name}:{number}: includes {included}, which is not in the list of {LIST}")
     return found
+
+
+def opted_in() -> list[str]:
+    return [name for name in sorted(OPT_IN) if (INCLUDE / name).is_file()]
 
 
 class joiner:
@@ -95,6 +104,21 @@ def amalgamate(lines: list[str], version: str) -> str:
     return "".join(out.text).rstrip("\n") + "\n"
 
 
+def beside(name: str) -> str:
+    """An opt-in header: what it includes of ours is in the single header, which lies one folder up."""
+    made = f"// nanospan, {name}, beside the single header. Made from include/ by single_include/amalgamate.py: edit there.\n"
+    text: list[str] = []
+    for line in (INCLUDE / name).read_text(encoding="utf-8").splitlines(keepends=True):
+        if line == LICENCE:
+            line = f"{LICENCE}\n{made}\n"
+        elif is_header_name(line):
+            if '#include "../nanospan.hpp"\n' in text:
+                continue
+            line = '#include "../nanospan.hpp"\n'
+        text.append(line)
+    return "".join(text)
+
+
 def main(arguments: list[str]) -> int:
     if arguments not in ([], ["--check"]):
         print(f"usage: {sys.argv[0]} [--check]", file=sys.stderr)
@@ -105,15 +129,18 @@ def main(arguments: list[str]) -> int:
         print("\n".join(found), file=sys.stderr)
         return 1
     version = re.search(r'NANOSPAN_VERSION "(.*)"', (INCLUDE / "nanospan/version.hpp").read_text(encoding="utf-8")).group(1)
-    text = amalgamate(lines, version)
-    if arguments == ["--check"]:
-        if OUTPUT.is_file() and OUTPUT.read_text(encoding="utf-8") == text:
-            return 0
-        state = "is not what its sources make" if OUTPUT.is_file() else "is missing"
-        print(f"single_include/nanospan.hpp {state}: run single_include/amalgamate.py", file=sys.stderr)
-        return 1
-    OUTPUT.write_text(text, encoding="utf-8")
-    return 0
+    made = {LIST: amalgamate(lines, version)} | {name: beside(name) for name in opted_in()}
+    wrong = 0
+    for name, text in made.items():
+        path = OUTPUT / name
+        if arguments != ["--check"]:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            state = "is not what its sources make" if path.is_file() else "is missing"
+            print(f"single_include/{name} {state}: run single_include/amalgamate.py", file=sys.stderr)
+            wrong = 1
+    return wrong
 
 
 if __name__ == "__main__":

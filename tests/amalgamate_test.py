@@ -72,6 +72,14 @@ class amalgamation(unittest.TestCase):
                 if not line.startswith(("#include <nanospan", "#pragma once")):
                     self.assertIn(line, text)
 
+    def test_an_opt_in_header_lies_beside_it_and_includes_it(self):
+        self.make()
+        text = (self.root / "single_include/nanospan/semconv.hpp").read_text(encoding="utf-8")
+        source = (self.root / "include/nanospan/semconv.hpp").read_text(encoding="utf-8")
+        self.assertEqual(text.count('#include "../nanospan.hpp"\n'), 1)
+        self.assertNotIn("#include <nanospan", text)
+        self.assertIn(source.split("namespace nanospan", 1)[1], text)
+
     def test_conditional_include_hides_no_later_one(self):
         self.edit("nanospan/config.hpp", lambda text: text + "#if 0\n#include <complex>\n#endif\n")
         self.edit("nanospan/id.hpp", lambda text: text + "#include <complex>\n")
@@ -107,6 +115,13 @@ class amalgamation(unittest.TestCase):
         self.assertIn("single_include/nanospan.hpp is missing", done.stderr)
         self.assertFalse(self.result.exists())
 
+    def test_check_refuses_a_stale_opt_in_header(self):
+        self.make()
+        self.edit("nanospan/semconv.hpp", lambda text: text + "// one line more\n")
+        done = self.run_script("--check")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, "single_include/nanospan/semconv.hpp is not what its sources make: run single_include/amalgamate.py\n")
+
     # ---- what it refuses
 
     def test_refuses_an_include_of_a_later_header(self):
@@ -135,6 +150,10 @@ class amalgamation(unittest.TestCase):
         self.make()
         self.edit("nanospan/span.hpp", lambda text: text + "#include <nanospan/asio.hpp>\n")
         self.assert_refused("nanospan/span.hpp:", "includes nanospan/asio.hpp, which is not in the list")
+
+    def test_refuses_an_opt_in_header_that_includes_what_the_single_header_has_not(self):
+        self.edit("nanospan/semconv.hpp", lambda text: text + "#include <nanospan/detail/gone.hpp>\n")
+        self.assert_refused("nanospan/semconv.hpp:", "includes nanospan/detail/gone.hpp, which is not in the list")
 
     def test_refuses_a_header_that_is_missing_from_the_list(self):
         (self.root / "include/nanospan/detail/stray.hpp").write_text("#pragma once\n", encoding="utf-8")

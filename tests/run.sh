@@ -12,6 +12,7 @@ need g++ command -v g++
 need cmake command -v cmake
 need ninja-build command -v ninja
 need python3 command -v python3
+need python3-yaml python3 -c 'import yaml'
 need python3-venv python3 -c 'import ensurepip'
 need pkg-config command -v pkg-config
 need protobuf-compiler command -v protoc

@@ -155,8 +155,11 @@ class header_checks(matrix):
         recording = re.findall(r"^#include <(nanospan/.*)>", listing.split("#define NANOSPAN_IMPLEMENTATION_HPP")[0], re.MULTILINE)
         for name in recording:
             self.case(f"{name} includes nothing heavy", self.heavy(name))
-        for name in headers:
+        opt_in = [f"nanospan/{path.name}" for path in sorted((INCLUDE / "nanospan").glob("*.hpp")) if f"nanospan/{path.name}" not in headers]
+        for name in headers + opt_in:
             self.case(f"{name} stands alone", self.alone(name))
+        for name in opt_in:
+            self.case(f"{name} beside the single header stands alone", self.alone(name, SINGLE.parent))
         self.case("recording reaches no Boost", self.boost("#include <nanospan.hpp>\n"))
         self.case("the check for Boost sees one", None if self.boost("#include <boost/version.hpp>\n") else "it does not")
         (self.directory / "older.cpp").write_text("#include <nanospan.hpp>\n", encoding="utf-8")
@@ -177,9 +180,9 @@ class header_checks(matrix):
         paths = [path for path in done.stdout.split() if "/boost/" in path]
         return done.stderr if done.returncode else "\n".join(paths) or None
 
-    def alone(self, name):
+    def alone(self, name, include=INCLUDE):
         (self.directory / "alone.cpp").write_text(f"#include <{name}>\n#include <{name}>\n", encoding="utf-8")
-        done = self.run("g++", "-std=c++20", *WARNINGS, f"-I{INCLUDE}", "-fsyntax-only", "alone.cpp")
+        done = self.run("g++", "-std=c++20", *WARNINGS, f"-I{include}", "-fsyntax-only", "alone.cpp")
         return done.stderr if done.returncode else None
 
     def alone_in_a_folder(self):
