@@ -2150,6 +2150,8 @@ class duration {
       : nanoseconds_{bounded(static_cast<long double>(d.count()) * Chrono::period::num * 1'000'000'000 / Chrono::period::den)} {}
   static constexpr duration of_nanoseconds(std::int64_t n) noexcept { return duration{n}; }
   static constexpr duration of_milliseconds(std::int64_t n) noexcept { return duration{bounded(static_cast<long double>(n) * 1'000'000)}; }
+  /// An option that was left alone: its variable decides, else its default.
+  static constexpr duration unset() noexcept { return duration{std::numeric_limits<std::int64_t>::min()}; }
 
   constexpr std::int64_t nanoseconds() const noexcept { return nanoseconds_; }
   friend constexpr auto operator<=>(duration, duration) noexcept = default;
@@ -2178,6 +2180,29 @@ class NANOSPAN_DETAIL_SHARED configuration_error : public std::exception {
   std::string text_;
 };
 
+/// How much of a span is kept (OpenTelemetry, "Span Limits"); what is beyond it is left out and counted on the span (dropped_*_count). The counts
+/// may be 0 to 4,096. One that is unset is its variable's, else the default named here; a variable that says more than 4,096 is reported, and 4,096 is used.
+struct span_limits {
+  static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
+  static constexpr std::size_t unset = unlimited - 1;
+  static constexpr std::size_t greatest_count = 4'096;
+
+  /// Of a span. OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, else OTEL_ATTRIBUTE_COUNT_LIMIT, else 128.
+  std::size_t attribute_count = unset;
+  /// In characters of a text (bytes of a byte array), of each element of an array. OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT, else
+  /// OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT, else unlimited.
+  std::size_t attribute_value_length = unset;
+  /// Of a span. OTEL_SPAN_EVENT_COUNT_LIMIT, else 128.
+  std::size_t event_count = unset;
+  /// Of a span. OTEL_SPAN_LINK_COUNT_LIMIT, else 128.
+  std::size_t link_count = unset;
+  /// Of one event. OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT, else OTEL_ATTRIBUTE_COUNT_LIMIT, else 128.
+  std::size_t attribute_count_per_event = unset;
+  /// Of one link. OTEL_LINK_ATTRIBUTE_COUNT_LIMIT, else OTEL_ATTRIBUTE_COUNT_LIMIT, else 128.
+  std::size_t attribute_count_per_link = unset;
+};
+
+/// The variables are read when a tracer_provider is constructed, never later. What is said here wins over them.
 struct options {
   /// OTEL_SERVICE_NAME, else OTEL_RESOURCE_ATTRIBUTES' service.name, else "unknown_service:<executable>".
   std::string service_name = {};
@@ -2191,20 +2216,27 @@ struct options {
   std::string endpoint = {};
   /// Added to each request. Beside OTEL_EXPORTER_OTLP_TRACES_HEADERS, else OTEL_EXPORTER_OTLP_HEADERS.
   std::vector<std::pair<std::string, std::string>> headers = {};
-  /// Bound on one attempt to send a batch. Zero: OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, else OTEL_EXPORTER_OTLP_TIMEOUT (milliseconds), else 10 s.
-  duration export_timeout = {};
-  /// How long a batch is retried, from its first attempt, with exponential back-off and jitter.
-  duration retry_limit = duration::of_milliseconds(60'000);
+  /// Bound on one attempt to send a batch; zero: none. OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, else OTEL_EXPORTER_OTLP_TIMEOUT (milliseconds), else 10 s.
+  duration export_timeout = duration::unset();
+  /// How long a batch is retried, from its first attempt, with exponential back-off and jitter; zero: not at all. OTEL_BSP_EXPORT_TIMEOUT
+  /// (milliseconds; the time that OpenTelemetry's processor gives its exporter for a batch; 0: for ever), else 60 s.
+  duration retry_limit = duration::unset();
 
-  /// Null: parent-based, always on.
+  /// Null: OTEL_TRACES_SAMPLER with OTEL_TRACES_SAMPLER_ARG, else parent-based, always on.
   shared<nanospan::sampler const> sampler = nullptr;
 
-  /// A batch is sent when it holds so many spans or bytes, or when its first span is so old, or on flush.
-  std::size_t max_batch_spans = 512;
+  /// How much of a span is kept.
+  span_limits limits = {};
+
+  /// A batch is sent when it holds so many spans or bytes, or when its first span is so old, or on flush. Zero spans:
+  /// OTEL_BSP_MAX_EXPORT_BATCH_SIZE, else 512, and no more than OTEL_BSP_MAX_QUEUE_SIZE.
+  std::size_t max_batch_spans = 0;
   std::size_t max_batch_bytes = 4u << 20;
-  duration schedule_delay = duration::of_milliseconds(5'000);
-  /// Encoded batches that wait for the collector; beyond it the oldest are dropped and counted.
-  std::size_t max_queue_bytes = 16u << 20;
+  /// OTEL_BSP_SCHEDULE_DELAY (milliseconds), else 5 s.
+  duration schedule_delay = duration::unset();
+  /// Encoded batches that wait for the collector; beyond it the oldest are dropped and counted. Zero: OTEL_BSP_MAX_QUEUE_SIZE, else 16 MiB. The variable
+  /// counts spans: each is taken for 1 KiB, which holds some twenty attributes, and there is room for one batch (max_batch_bytes) at least.
+  std::size_t max_queue_bytes = 0;
 
   /// Of a thread's ring; a power of two from 16 KiB to 1 GiB. The default, one huge page, holds 14,000 spans with 4 attributes: what a thread
   /// records in 7 ms at 2 million spans a second, which is how long a busy system may keep the background thread waiting.
@@ -3161,7 +3193,7 @@ inline void default_message_handler(std::string_view line) noexcept {
 
 class environment {
  public:
-  explicit environment(message_handler report) noexcept : report_{report} {}
+  explicit environment(message_handler to) noexcept : report_{to} {}
 
   static std::optional<std::string> text(char const* name) {
     char const* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): when the provider is made, as the standard's variables are read
@@ -3171,16 +3203,25 @@ class environment {
   // True only for "true", in any case.
   static bool boolean(char const* name) { return lower(text(name).value_or("")) == "true"; }
 
-  std::optional<duration> milliseconds(char const* name) const {
+  // Digits only.
+  std::optional<std::uint64_t> number(char const* name, std::uint64_t least, std::uint64_t greatest, char const* what) const {
     auto const value = text(name);
     if (!value) return std::nullopt;
-    std::int64_t number = 0;
+    std::uint64_t number = 0;
     auto const [end, error] = std::from_chars(value->data(), value->data() + value->size(), number);
-    if (error != std::errc{} || end != value->data() + value->size() || number < 0 || number > 1'000'000'000'000) {
-      ignored(name, *value, "not a number of milliseconds");
-      return std::nullopt;
-    }
-    return duration::of_milliseconds(number);
+    if (error == std::errc{} && end == value->data() + value->size() && number >= least && number <= greatest) return number;
+    ignored(name, *value, what);
+    return std::nullopt;
+  }
+  std::optional<duration> milliseconds(char const* name) const {
+    auto const given = number(name, 0, 1'000'000'000'000, "not a number of milliseconds");
+    if (!given) return std::nullopt;
+    return duration::of_milliseconds(static_cast<std::int64_t>(*given));
+  }
+  // The same of a timeout, of which nothing means for ever (OpenTelemetry, "Timeout").
+  std::optional<duration> timeout(char const* name) const {
+    auto const given = milliseconds(name);
+    return given == duration{} ? duration::of_nanoseconds(std::numeric_limits<std::int64_t>::max()) : given;
   }
   // "k=v,k2=v2", values percent-decoded; any error discards the whole (OpenTelemetry, "Specifying resource information via an
   // environment variable").
@@ -3209,8 +3250,9 @@ class environment {
     return !name.empty() && std::all_of(name.begin(), name.end(), token) && std::all_of(value.begin(), value.end(), visible);
   }
   void ignored(char const* name, std::string_view value, char const* why) const {
-    report_(joined({name, "=\"", value, "\" is ignored: ", why}));
+    report(joined({name, "=\"", value, "\" is ignored: ", why}));
   }
+  void report(std::string const& line) const { report_(line); }
 
   static std::optional<pair_list> parse_pairs(std::string_view list) {
     pair_list parsed;
@@ -3666,9 +3708,17 @@ class configuration {
       return joined({"options.", name, " is ", std::to_string(value), "; it must be ", must});
     };
     options const& o = options_;
-    require(o.max_batch_spans >= 1, is("max_batch_spans", o.max_batch_spans, "at least 1"));
     require(o.max_batch_bytes >= 1024 && o.max_batch_bytes <= 16u << 20, is("max_batch_bytes", o.max_batch_bytes, "from 1 KiB to 16 MiB"));
-    require(o.max_queue_bytes >= o.max_batch_bytes, is("max_queue_bytes", o.max_queue_bytes, "at least max_batch_bytes"));
+    require(o.max_queue_bytes == 0 || o.max_queue_bytes >= o.max_batch_bytes, is("max_queue_bytes", o.max_queue_bytes, "at least max_batch_bytes"));
+    struct {
+      char const* name;
+      std::size_t value;
+    } const counts[] = {{"limits.attribute_count", o.limits.attribute_count},
+                        {"limits.event_count", o.limits.event_count},
+                        {"limits.link_count", o.limits.link_count},
+                        {"limits.attribute_count_per_event", o.limits.attribute_count_per_event},
+                        {"limits.attribute_count_per_link", o.limits.attribute_count_per_link}};
+    for (auto const& [name, value] : counts) require(value == span_limits::unset || value <= span_limits::greatest_count, is(name, value, "at most 4096"));
     require(std::has_single_bit(o.ring_bytes) && o.ring_bytes >= 16384 && o.ring_bytes <= 1u << 30,
             is("ring_bytes", o.ring_bytes, "a power of two from 16 KiB to 1 GiB"));
     require(o.ring_memory_limit_bytes / 2 >= o.ring_bytes, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least twice options.ring_bytes"));
@@ -3682,13 +3732,15 @@ class configuration {
       duration value;
     } const durations[] = {{"export_timeout", o.export_timeout}, {"retry_limit", o.retry_limit}, {"schedule_delay", o.schedule_delay}, {"shutdown_limit", o.shutdown_limit}};
     for (auto const& [name, value] : durations)
-      require(value >= duration{}, joined({"options.", name, " is ", std::to_string(value.nanoseconds()), " ns; it must not be negative"}));
+      require(value >= duration{} || value == duration::unset(), joined({"options.", name, " is ", std::to_string(value.nanoseconds()), " ns; it must not be negative"}));
   }
 
   // False where the environment says that nothing is to be exported.
   bool complete() {
     if (environment::boolean("OTEL_SDK_DISABLED")) return false;
     report_what_is_not_there_yet();
+    complete_limits();
+    complete_batches();
     if (options_.sampler == nullptr) options_.sampler = shared<sampler const>::make<parent_based_sampler>();
     if (options_.exporter != nullptr) return true;
     std::string const chosen = environment::lower(environment::text("OTEL_TRACES_EXPORTER").value_or("otlp"));
@@ -3703,6 +3755,52 @@ class configuration {
   }
 
  private:
+  void complete_limits() const {
+    std::optional<std::size_t> const attributes = count("OTEL_ATTRIBUTE_COUNT_LIMIT");
+    std::optional<std::size_t> const length = size("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT");
+    span_limits& limits = options_.limits;
+    auto const complete = [](std::size_t& limit, std::optional<std::size_t> given, std::size_t otherwise) {
+      if (limit == span_limits::unset) limit = given.value_or(otherwise);
+    };
+    constexpr std::size_t usual = 128;
+    complete(limits.attribute_count, count("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"), attributes.value_or(usual));
+    complete(limits.attribute_value_length, size("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"), length.value_or(span_limits::unlimited));
+    complete(limits.event_count, count("OTEL_SPAN_EVENT_COUNT_LIMIT"), usual);
+    complete(limits.link_count, count("OTEL_SPAN_LINK_COUNT_LIMIT"), usual);
+    complete(limits.attribute_count_per_event, count("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT"), attributes.value_or(usual));
+    complete(limits.attribute_count_per_link, count("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"), attributes.value_or(usual));
+  }
+  std::optional<std::size_t> size(char const* name) const {
+    auto const given = env_.number(name, 0, span_limits::unset - 1, "not a number that is not negative");
+    if (!given) return std::nullopt;
+    return static_cast<std::size_t>(*given);
+  }
+  std::optional<std::size_t> count(char const* name) const {
+    auto const given = size(name);
+    if (!given || *given <= span_limits::greatest_count) return given;
+    env_.report(joined({name, " is ", std::to_string(*given), "; 4096 is used, the most that there is"}));
+    return span_limits::greatest_count;
+  }
+
+  // Variables count spans, we count bytes.
+  void complete_batches() const {
+    constexpr std::size_t assumed_span_bytes = 1024;
+    constexpr std::uint64_t most = std::numeric_limits<std::int32_t>::max();
+    constexpr char const* positive = "not a number from 1 to 2147483647";
+    auto const queue_spans = env_.number("OTEL_BSP_MAX_QUEUE_SIZE", 1, most, positive);
+    auto batch_spans = env_.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 1, most, positive);
+    if (batch_spans && queue_spans && *batch_spans > *queue_spans) {
+      env_.ignored("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", std::to_string(*batch_spans), "more than OTEL_BSP_MAX_QUEUE_SIZE");
+      batch_spans.reset();
+    }
+    if (options_.max_batch_spans == 0) options_.max_batch_spans = batch_spans.value_or(std::min<std::uint64_t>(512, queue_spans.value_or(most)));
+    if (options_.max_queue_bytes == 0)
+      options_.max_queue_bytes = queue_spans ? std::max<std::size_t>(*queue_spans * assumed_span_bytes, options_.max_batch_bytes) : 16u << 20;
+    auto const delay = env_.milliseconds("OTEL_BSP_SCHEDULE_DELAY");
+    if (options_.schedule_delay == duration::unset()) options_.schedule_delay = delay.value_or(duration::of_milliseconds(5'000));
+    auto const limit = env_.timeout("OTEL_BSP_EXPORT_TIMEOUT");
+    if (options_.retry_limit == duration::unset()) options_.retry_limit = limit.value_or(duration::of_milliseconds(60'000));
+  }
   void report_what_is_not_there_yet() const {
     for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"}) {
       auto const protocol = environment::text(name);
@@ -3724,7 +3822,7 @@ class configuration {
     return shared<exporter>::make<otlp_http_exporter>(at(std::move(http)));
   }
   duration timeout() const {
-    if (options_.export_timeout != duration{}) return options_.export_timeout;
+    if (options_.export_timeout != duration::unset()) return options_.export_timeout;
     for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"})
       if (auto const given = env_.milliseconds(name)) return *given;
     return otlp_http_options{}.timeout;

@@ -862,7 +862,11 @@ TEST_CASE("a bad option is refused by its name and its value") {
     CHECK(has(text, option));
     CHECK(has(text, value));
   };
-  names(said([](auto& o) { o.max_batch_spans = 0; }), "max_batch_spans", "0");
+  names(said([](auto& o) { o.limits.attribute_count = 4'097; }), "limits.attribute_count ", "4097");
+  names(said([](auto& o) { o.limits.event_count = 4'097; }), "limits.event_count", "4097");
+  names(said([](auto& o) { o.limits.link_count = 4'097; }), "limits.link_count", "4097");
+  names(said([](auto& o) { o.limits.attribute_count_per_event = 4'097; }), "limits.attribute_count_per_event", "4097");
+  names(said([](auto& o) { o.limits.attribute_count_per_link = nanospan::span_limits::unlimited; }), "limits.attribute_count_per_link", "18446744073709551615");
   names(said([](auto& o) { o.max_batch_bytes = 1023; }), "max_batch_bytes", "1023");
   names(said([](auto& o) { o.max_batch_bytes = (16u << 20) + 1; }), "max_batch_bytes", "16777217");
   names(said([](auto& o) { o.max_queue_bytes = o.max_batch_bytes - 1; }), "max_queue_bytes", "4194303");
@@ -903,6 +907,8 @@ TEST_CASE("the least and the greatest that an option may be are accepted") {
   };
   works([](auto& o) { o.max_batch_spans = 1, o.max_batch_bytes = 1024, o.max_queue_bytes = 1024; });
   works([](auto& o) { o.max_batch_bytes = 16u << 20; });
+  works([](auto& o) { o.limits = {4'096, nanospan::span_limits::unlimited, 4'096, 4'096, 4'096, 4'096}; });
+  works([](auto& o) { o.limits = {0, 0, 0, 0, 0, 0}; });
   works([](auto& o) { o.ring_bytes = 16384, o.ring_memory_limit_bytes = 64u << 20; });
   works([](auto& o) { o.schedule_delay = duration{}, o.retry_limit = duration{}; });
   works([&](auto& o) {

@@ -26,9 +26,17 @@ class configuration {
       return joined({"options.", name, " is ", std::to_string(value), "; it must be ", must});
     };
     options const& o = options_;
-    require(o.max_batch_spans >= 1, is("max_batch_spans", o.max_batch_spans, "at least 1"));
     require(o.max_batch_bytes >= 1024 && o.max_batch_bytes <= 16u << 20, is("max_batch_bytes", o.max_batch_bytes, "from 1 KiB to 16 MiB"));
-    require(o.max_queue_bytes >= o.max_batch_bytes, is("max_queue_bytes", o.max_queue_bytes, "at least max_batch_bytes"));
+    require(o.max_queue_bytes == 0 || o.max_queue_bytes >= o.max_batch_bytes, is("max_queue_bytes", o.max_queue_bytes, "at least max_batch_bytes"));
+    struct {
+      char const* name;
+      std::size_t value;
+    } const counts[] = {{"limits.attribute_count", o.limits.attribute_count},
+                        {"limits.event_count", o.limits.event_count},
+                        {"limits.link_count", o.limits.link_count},
+                        {"limits.attribute_count_per_event", o.limits.attribute_count_per_event},
+                        {"limits.attribute_count_per_link", o.limits.attribute_count_per_link}};
+    for (auto const& [name, value] : counts) require(value == span_limits::unset || value <= span_limits::greatest_count, is(name, value, "at most 4096"));
     require(std::has_single_bit(o.ring_bytes) && o.ring_bytes >= 16384 && o.ring_bytes <= 1u << 30,
             is("ring_bytes", o.ring_bytes, "a power of two from 16 KiB to 1 GiB"));
     require(o.ring_memory_limit_bytes / 2 >= o.ring_bytes, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least twice options.ring_bytes"));
@@ -42,13 +50,15 @@ class configuration {
       duration value;
     } const durations[] = {{"export_timeout", o.export_timeout}, {"retry_limit", o.retry_limit}, {"schedule_delay", o.schedule_delay}, {"shutdown_limit", o.shutdown_limit}};
     for (auto const& [name, value] : durations)
-      require(value >= duration{}, joined({"options.", name, " is ", std::to_string(value.nanoseconds()), " ns; it must not be negative"}));
+      require(value >= duration{} || value == duration::unset(), joined({"options.", name, " is ", std::to_string(value.nanoseconds()), " ns; it must not be negative"}));
   }
 
   // False where the environment says that nothing is to be exported.
   bool complete() {
     if (environment::boolean("OTEL_SDK_DISABLED")) return false;
     report_what_is_not_there_yet();
+    complete_limits();
+    complete_batches();
     if (options_.sampler == nullptr) options_.sampler = shared<sampler const>::make<parent_based_sampler>();
     if (options_.exporter != nullptr) return true;
     std::string const chosen = environment::lower(environment::text("OTEL_TRACES_EXPORTER").value_or("otlp"));
@@ -63,6 +73,52 @@ class configuration {
   }
 
  private:
+  void complete_limits() const {
+    std::optional<std::size_t> const attributes = count("OTEL_ATTRIBUTE_COUNT_LIMIT");
+    std::optional<std::size_t> const length = size("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT");
+    span_limits& limits = options_.limits;
+    auto const complete = [](std::size_t& limit, std::optional<std::size_t> given, std::size_t otherwise) {
+      if (limit == span_limits::unset) limit = given.value_or(otherwise);
+    };
+    constexpr std::size_t usual = 128;
+    complete(limits.attribute_count, count("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"), attributes.value_or(usual));
+    complete(limits.attribute_value_length, size("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"), length.value_or(span_limits::unlimited));
+    complete(limits.event_count, count("OTEL_SPAN_EVENT_COUNT_LIMIT"), usual);
+    complete(limits.link_count, count("OTEL_SPAN_LINK_COUNT_LIMIT"), usual);
+    complete(limits.attribute_count_per_event, count("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT"), attributes.value_or(usual));
+    complete(limits.attribute_count_per_link, count("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"), attributes.value_or(usual));
+  }
+  std::optional<std::size_t> size(char const* name) const {
+    auto const given = env_.number(name, 0, span_limits::unset - 1, "not a number that is not negative");
+    if (!given) return std::nullopt;
+    return static_cast<std::size_t>(*given);
+  }
+  std::optional<std::size_t> count(char const* name) const {
+    auto const given = size(name);
+    if (!given || *given <= span_limits::greatest_count) return given;
+    env_.report(joined({name, " is ", std::to_string(*given), "; 4096 is used, the most that there is"}));
+    return span_limits::greatest_count;
+  }
+
+  // Variables count spans, we count bytes.
+  void complete_batches() const {
+    constexpr std::size_t assumed_span_bytes = 1024;
+    constexpr std::uint64_t most = std::numeric_limits<std::int32_t>::max();
+    constexpr char const* positive = "not a number from 1 to 2147483647";
+    auto const queue_spans = env_.number("OTEL_BSP_MAX_QUEUE_SIZE", 1, most, positive);
+    auto batch_spans = env_.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 1, most, positive);
+    if (batch_spans && queue_spans && *batch_spans > *queue_spans) {
+      env_.ignored("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", std::to_string(*batch_spans), "more than OTEL_BSP_MAX_QUEUE_SIZE");
+      batch_spans.reset();
+    }
+    if (options_.max_batch_spans == 0) options_.max_batch_spans = batch_spans.value_or(std::min<std::uint64_t>(512, queue_spans.value_or(most)));
+    if (options_.max_queue_bytes == 0)
+      options_.max_queue_bytes = queue_spans ? std::max<std::size_t>(*queue_spans * assumed_span_bytes, options_.max_batch_bytes) : 16u << 20;
+    auto const delay = env_.milliseconds("OTEL_BSP_SCHEDULE_DELAY");
+    if (options_.schedule_delay == duration::unset()) options_.schedule_delay = delay.value_or(duration::of_milliseconds(5'000));
+    auto const limit = env_.timeout("OTEL_BSP_EXPORT_TIMEOUT");
+    if (options_.retry_limit == duration::unset()) options_.retry_limit = limit.value_or(duration::of_milliseconds(60'000));
+  }
   void report_what_is_not_there_yet() const {
     for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"}) {
       auto const protocol = environment::text(name);
@@ -84,7 +140,7 @@ class configuration {
     return shared<exporter>::make<otlp_http_exporter>(at(std::move(http)));
   }
   duration timeout() const {
-    if (options_.export_timeout != duration{}) return options_.export_timeout;
+    if (options_.export_timeout != duration::unset()) return options_.export_timeout;
     for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"})
       if (auto const given = env_.milliseconds(name)) return *given;
     return otlp_http_options{}.timeout;

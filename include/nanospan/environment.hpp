@@ -31,7 +31,7 @@ inline void default_message_handler(std::string_view line) noexcept {
 
 class environment {
  public:
-  explicit environment(message_handler report) noexcept : report_{report} {}
+  explicit environment(message_handler to) noexcept : report_{to} {}
 
   static std::optional<std::string> text(char const* name) {
     char const* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): when the provider is made, as the standard's variables are read
@@ -41,16 +41,25 @@ class environment {
   // True only for "true", in any case.
   static bool boolean(char const* name) { return lower(text(name).value_or("")) == "true"; }
 
-  std::optional<duration> milliseconds(char const* name) const {
+  // Digits only.
+  std::optional<std::uint64_t> number(char const* name, std::uint64_t least, std::uint64_t greatest, char const* what) const {
     auto const value = text(name);
     if (!value) return std::nullopt;
-    std::int64_t number = 0;
+    std::uint64_t number = 0;
     auto const [end, error] = std::from_chars(value->data(), value->data() + value->size(), number);
-    if (error != std::errc{} || end != value->data() + value->size() || number < 0 || number > 1'000'000'000'000) {
-      ignored(name, *value, "not a number of milliseconds");
-      return std::nullopt;
-    }
-    return duration::of_milliseconds(number);
+    if (error == std::errc{} && end == value->data() + value->size() && number >= least && number <= greatest) return number;
+    ignored(name, *value, what);
+    return std::nullopt;
+  }
+  std::optional<duration> milliseconds(char const* name) const {
+    auto const given = number(name, 0, 1'000'000'000'000, "not a number of milliseconds");
+    if (!given) return std::nullopt;
+    return duration::of_milliseconds(static_cast<std::int64_t>(*given));
+  }
+  // The same of a timeout, of which nothing means for ever (OpenTelemetry, "Timeout").
+  std::optional<duration> timeout(char const* name) const {
+    auto const given = milliseconds(name);
+    return given == duration{} ? duration::of_nanoseconds(std::numeric_limits<std::int64_t>::max()) : given;
   }
   // "k=v,k2=v2", values percent-decoded; any error discards the whole (OpenTelemetry, "Specifying resource information via an
   // environment variable").
@@ -79,8 +88,9 @@ class environment {
     return !name.empty() && std::all_of(name.begin(), name.end(), token) && std::all_of(value.begin(), value.end(), visible);
   }
   void ignored(char const* name, std::string_view value, char const* why) const {
-    report_(joined({name, "=\"", value, "\" is ignored: ", why}));
+    report(joined({name, "=\"", value, "\" is ignored: ", why}));
   }
+  void report(std::string const& line) const { report_(line); }
 
   static std::optional<pair_list> parse_pairs(std::string_view list) {
     pair_list parsed;

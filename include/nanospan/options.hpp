@@ -30,6 +30,8 @@ class duration {
       : nanoseconds_{bounded(static_cast<long double>(d.count()) * Chrono::period::num * 1'000'000'000 / Chrono::period::den)} {}
   static constexpr duration of_nanoseconds(std::int64_t n) noexcept { return duration{n}; }
   static constexpr duration of_milliseconds(std::int64_t n) noexcept { return duration{bounded(static_cast<long double>(n) * 1'000'000)}; }
+  /// An option that was left alone: its variable decides, else its default.
+  static constexpr duration unset() noexcept { return duration{std::numeric_limits<std::int64_t>::min()}; }
 
   constexpr std::int64_t nanoseconds() const noexcept { return nanoseconds_; }
   friend constexpr auto operator<=>(duration, duration) noexcept = default;
@@ -58,6 +60,29 @@ class NANOSPAN_DETAIL_SHARED configuration_error : public std::exception {
   std::string text_;
 };
 
+/// How much of a span is kept (OpenTelemetry, "Span Limits"); what is beyond it is left out and counted on the span (dropped_*_count). The counts
+/// may be 0 to 4,096. One that is unset is its variable's, else the default named here; a variable that says more than 4,096 is reported, and 4,096 is used.
+struct span_limits {
+  static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
+  static constexpr std::size_t unset = unlimited - 1;
+  static constexpr std::size_t greatest_count = 4'096;
+
+  /// Of a span. OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, else OTEL_ATTRIBUTE_COUNT_LIMIT, else 128.
+  std::size_t attribute_count = unset;
+  /// In characters of a text (bytes of a byte array), of each element of an array. OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT, else
+  /// OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT, else unlimited.
+  std::size_t attribute_value_length = unset;
+  /// Of a span. OTEL_SPAN_EVENT_COUNT_LIMIT, else 128.
+  std::size_t event_count = unset;
+  /// Of a span. OTEL_SPAN_LINK_COUNT_LIMIT, else 128.
+  std::size_t link_count = unset;
+  /// Of one event. OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT, else OTEL_ATTRIBUTE_COUNT_LIMIT, else 128.
+  std::size_t attribute_count_per_event = unset;
+  /// Of one link. OTEL_LINK_ATTRIBUTE_COUNT_LIMIT, else OTEL_ATTRIBUTE_COUNT_LIMIT, else 128.
+  std::size_t attribute_count_per_link = unset;
+};
+
+/// The variables are read when a tracer_provider is constructed, never later. What is said here wins over them.
 struct options {
   /// OTEL_SERVICE_NAME, else OTEL_RESOURCE_ATTRIBUTES' service.name, else "unknown_service:<executable>".
   std::string service_name = {};
@@ -71,20 +96,27 @@ struct options {
   std::string endpoint = {};
   /// Added to each request. Beside OTEL_EXPORTER_OTLP_TRACES_HEADERS, else OTEL_EXPORTER_OTLP_HEADERS.
   std::vector<std::pair<std::string, std::string>> headers = {};
-  /// Bound on one attempt to send a batch. Zero: OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, else OTEL_EXPORTER_OTLP_TIMEOUT (milliseconds), else 10 s.
-  duration export_timeout = {};
-  /// How long a batch is retried, from its first attempt, with exponential back-off and jitter.
-  duration retry_limit = duration::of_milliseconds(60'000);
+  /// Bound on one attempt to send a batch; zero: none. OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, else OTEL_EXPORTER_OTLP_TIMEOUT (milliseconds), else 10 s.
+  duration export_timeout = duration::unset();
+  /// How long a batch is retried, from its first attempt, with exponential back-off and jitter; zero: not at all. OTEL_BSP_EXPORT_TIMEOUT
+  /// (milliseconds; the time that OpenTelemetry's processor gives its exporter for a batch; 0: for ever), else 60 s.
+  duration retry_limit = duration::unset();
 
-  /// Null: parent-based, always on.
+  /// Null: OTEL_TRACES_SAMPLER with OTEL_TRACES_SAMPLER_ARG, else parent-based, always on.
   shared<nanospan::sampler const> sampler = nullptr;
 
-  /// A batch is sent when it holds so many spans or bytes, or when its first span is so old, or on flush.
-  std::size_t max_batch_spans = 512;
+  /// How much of a span is kept.
+  span_limits limits = {};
+
+  /// A batch is sent when it holds so many spans or bytes, or when its first span is so old, or on flush. Zero spans:
+  /// OTEL_BSP_MAX_EXPORT_BATCH_SIZE, else 512, and no more than OTEL_BSP_MAX_QUEUE_SIZE.
+  std::size_t max_batch_spans = 0;
   std::size_t max_batch_bytes = 4u << 20;
-  duration schedule_delay = duration::of_milliseconds(5'000);
-  /// Encoded batches that wait for the collector; beyond it the oldest are dropped and counted.
-  std::size_t max_queue_bytes = 16u << 20;
+  /// OTEL_BSP_SCHEDULE_DELAY (milliseconds), else 5 s.
+  duration schedule_delay = duration::unset();
+  /// Encoded batches that wait for the collector; beyond it the oldest are dropped and counted. Zero: OTEL_BSP_MAX_QUEUE_SIZE, else 16 MiB. The variable
+  /// counts spans: each is taken for 1 KiB, which holds some twenty attributes, and there is room for one batch (max_batch_bytes) at least.
+  std::size_t max_queue_bytes = 0;
 
   /// Of a thread's ring; a power of two from 16 KiB to 1 GiB. The default, one huge page, holds 14,000 spans with 4 attributes: what a thread
   /// records in 7 ms at 2 million spans a second, which is how long a busy system may keep the background thread waiting.
