@@ -15,8 +15,11 @@
 #include <nanospan/context.hpp>
 #include <nanospan/clock.hpp>
 #include <nanospan/attribute.hpp>
+#include <nanospan/tracer.hpp>
 #include <nanospan/record.hpp>
 #include <nanospan/entry_view.hpp>
+#include <nanospan/start_options.hpp>
+#include <nanospan/detail/attribute_payload.hpp>
 #include <nanospan/entry_buffer.hpp>
 #include <nanospan/ring.hpp>
 #include <nanospan/thread_ring.hpp>

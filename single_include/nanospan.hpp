@@ -491,6 +491,8 @@ inline std::uint64_t read_clock(bool monotonic) noexcept {
 // What a user says about a span: literal names, and attributes (a key and a typed value). They refer to the user's values and
 // live for one full expression; a span copies them. Caller's thread, no allocation.
 
+#include <initializer_list>
+#include <string>
 #include <type_traits>
 
 namespace nanospan::inline v0 {
@@ -520,11 +522,14 @@ struct copied {
 
 namespace detail {
 
+class attribute_payload;
 class entry_buffer;
 
 enum class entry_type : std::uint8_t {
   boolean, signed_integer, unsigned_integer, floating, string,  // attributes
-  event, status, name, tracestate, dropped, heap_block,
+  bytes, array, type_name,                                      // attributes, too: array's elements are of one of the five above
+  event, link,                                                  // with attributes of their own
+  status, name, tracestate, scope, dropped, heap_block,
 };
 
 inline constexpr std::uint16_t copied_key = 32;  // beside an entry_type
@@ -541,29 +546,84 @@ struct entry_head {
 };
 static_assert(sizeof(entry_head) == 16);
 
+// How the elements of a user's array lie in memory.
+enum class element : std::uint8_t {
+  boolean, signed_8, signed_16, signed_32, signed_64, unsigned_8, unsigned_16, unsigned_32, unsigned_64, single_precision, double_precision,
+  string, string_view, c_string,
+};
+struct array_shape {
+  std::uint32_t count;
+  element of;
+};
+struct type_name_of {
+  char const* text;  // as the compiler mangles it
+};
+
+template <typename Value>
+concept text_like = std::is_convertible_v<Value const&, std::string_view>;
+// std::vector, std::array, std::span, std::initializer_list; an array of char is text.
+template <typename Range>
+concept range_like = !text_like<Range> && requires(Range const& range) {
+  { std::data(range) };
+  { std::size(range) } -> std::convertible_to<std::size_t>;
+};
+template <typename Range>
+using element_of = std::remove_cvref_t<decltype(*std::data(std::declval<Range const&>()))>;
+template <typename Value>
+concept byte_like = std::same_as<Value, std::byte> || std::same_as<Value, unsigned char> || std::same_as<Value, char>;
+
+template <typename Value>
+consteval element how_it_lies() noexcept {
+  if (std::same_as<Value, bool>) return element::boolean;
+  if (std::integral<Value>) {
+    auto const width = sizeof(Value) == 1 ? 0 : sizeof(Value) == 2 ? 1 : sizeof(Value) == 4 ? 2 : 3;
+    return static_cast<element>(static_cast<int>(std::signed_integral<Value> ? element::signed_8 : element::unsigned_8) + width);
+  }
+  if (std::same_as<Value, float>) return element::single_precision;
+  if (std::same_as<Value, double>) return element::double_precision;
+  if (std::same_as<Value, std::string>) return element::string;
+  return std::same_as<Value, std::string_view> ? element::string_view : element::c_string;
+}
+template <typename Value>
+concept element_like = (std::integral<Value> && sizeof(Value) <= 8) || std::same_as<Value, float> || std::same_as<Value, double> || std::same_as<Value, std::string> ||
+                       std::same_as<Value, std::string_view> || std::same_as<Value, char const*> || std::same_as<Value, char*>;
+
 }  // namespace detail
 
-/// A key and a value: bool, any integer, float or double, or text (std::string_view, char const*, std::string; a null pointer is
-/// empty text). An unsigned value above 2^63-1 is exported as a decimal string (OpenTelemetry, "attribute type mapping").
-/// Pointers other than text do not compile, so none becomes `true` by accident.
+/// A key and a value: bool, any integer, float or double, text (std::string_view, char const*, std::string; a null pointer is empty text),
+/// an array of these (anything with data and size, or `{"tags", {"a", "b"}}`), or bytes (an array of std::byte, unsigned char or char that is no text). An unsigned value
+/// above 2^63-1 is exported as a decimal string, also where it is one of an array (OpenTelemetry, "attribute type mapping").
+/// Pointers other than text do not compile, so none becomes `true` by accident. Arrays and bytes have their keys copied, and cost a call more than others.
 class attribute {
  public:
   // NOLINTBEGIN(clang-analyzer-optin.cplusplus.UninitializedObject): text_size_ is a text's
   template <typename Value>
-  constexpr attribute(literal key, Value const& value) noexcept : head_{key.data(), key.size(), type_of<Value>(), false} { set(value); }
+  constexpr attribute(literal key, Value const& value) noexcept : head_{key.data(), key.size(), type_of<Value>(), goes_the_long_way<Value>} { set(value); }
   template <typename Value>
   constexpr attribute(copied key, Value const& value) noexcept
       : head_{key.text.data(), static_cast<std::uint16_t>(key.text.size()), type_of<Value>(), true} { set(value); }
+  template <typename Element>
+  constexpr attribute(literal key, std::initializer_list<Element> values) noexcept : head_{key.data(), key.size(), type_of<std::initializer_list<Element>>(), true} { set(values); }
+  template <typename Element>
+  constexpr attribute(copied key, std::initializer_list<Element> values) noexcept
+      : head_{key.text.data(), static_cast<std::uint16_t>(key.text.size()), type_of<std::initializer_list<Element>>(), true} { set(values); }
   // NOLINTEND(clang-analyzer-optin.cplusplus.UninitializedObject)
 
  private:
+  friend class detail::attribute_payload;
   friend class detail::entry_buffer;
+
+  // As if its key were copied, so that the short way needs not ask what else it is.
+  template <typename Value>
+  static constexpr bool goes_the_long_way = detail::range_like<Value> || std::same_as<Value, detail::type_name_of>;
 
   template <typename Value>
   static consteval detail::entry_type type_of() noexcept {
     using detail::entry_type;
     if (std::same_as<Value, bool>) return entry_type::boolean;
     if (std::integral<Value>) return std::signed_integral<Value> ? entry_type::signed_integer : entry_type::unsigned_integer;
+    if (std::same_as<Value, detail::type_name_of>) return entry_type::type_name;
+    if constexpr (detail::range_like<Value>) return detail::byte_like<detail::element_of<Value>> ? entry_type::bytes : entry_type::array;
     return std::floating_point<Value> ? entry_type::floating : entry_type::string;
   }
   template <typename Value>
@@ -575,8 +635,13 @@ class attribute {
       value_.bits = static_cast<std::uint64_t>(value);  // NOLINT(bugprone-signed-char-misuse): of a signed one the sign
     } else if constexpr (std::floating_point<Value>) {
       value_.bits = std::bit_cast<std::uint64_t>(static_cast<double>(value));
+    } else if constexpr (std::same_as<Value, detail::type_name_of>) {
+      set_text(value.text);
+    } else if constexpr (detail::range_like<Value>) {
+      set_range(std::data(value), std::size(value));
     } else {
-      static_assert(std::is_convertible_v<Value const&, std::string_view> && !std::is_null_pointer_v<Value>, "an attribute's value is a bool, a number or text");
+      static_assert(std::is_convertible_v<Value const&, std::string_view> && !std::is_null_pointer_v<Value>,
+                    "an attribute's value is a bool, a number, text, bytes, or an array of bools, numbers or texts");
       if constexpr (std::is_pointer_v<Value>) {
         set_text(value != nullptr ? std::string_view{value} : std::string_view{});
       } else {
@@ -588,16 +653,30 @@ class attribute {
     value_.text = text.data();
     text_size_ = text.size();
   }
-  // Payload of its entry, in bytes.
-  NANOSPAN_DETAIL_INLINE std::size_t value_size() const noexcept { return head_.type() == detail::entry_type::string ? text_size_ : sizeof value_.bits; }
+  template <typename Element>
+  constexpr void set_range(Element const* from, std::size_t count) noexcept {
+    value_.elements = from;
+    if constexpr (detail::byte_like<Element>) {
+      text_size_ = count;
+    } else {
+      static_assert(detail::element_like<Element>, "an array's elements are bools, numbers, std::string, std::string_view or char const*");
+      // What no span has room for is not to wrap.
+      array_ = {count < 0xffff'ffff ? static_cast<std::uint32_t>(count) : 0xffff'ffff, detail::how_it_lies<Element>()};
+    }
+  }
 
   detail::entry_head head_;
   union {
     std::uint64_t bits;
     char const* text;
+    void const* elements;
   } value_;
-  std::size_t text_size_;  // of text only: the others leave it as it is
+  union {  // the others leave it as it is
+    std::size_t text_size_;  // of text and bytes
+    detail::array_shape array_;
+  };
 };
+static_assert(sizeof(attribute) == 32);
 
 namespace detail {
 
@@ -639,6 +718,55 @@ class attribute_setters {
 }  // namespace detail
 }  // namespace nanospan::inline v0
 
+// ---- nanospan/tracer.hpp -------------------------------------------------------------------------------------------------------
+
+// Who made a span (OpenTelemetry, "instrumentation scope"): a file, a namespace or a library names itself once, and the macros inside it say so.
+
+namespace nanospan::inline v0 {
+
+/// The name of what records, with the version, the schema URL and up to four attributes of it. Of literals, constexpr, never copied: spans refer to it.
+class tracer {
+ public:
+  struct attribute {
+    literal key = "";
+    literal value = "";
+  };
+  consteval explicit tracer(literal name, literal version = "", literal schema_url = "", std::initializer_list<attribute> attributes = {}) noexcept
+      : name_{name}, version_{version}, schema_url_{schema_url} {
+    if (attributes.size() > most_attributes) a_tracer_has_at_most_4_attributes();
+    for (attribute const& one : attributes) attributes_[attribute_count_++] = one;
+  }
+  tracer(tracer const&) = delete;
+  tracer& operator=(tracer const&) = delete;
+
+  constexpr literal name() const noexcept { return name_; }
+  constexpr literal version() const noexcept { return version_; }
+  constexpr literal schema_url() const noexcept { return schema_url_; }
+  constexpr attribute const* begin() const noexcept { return attributes_; }
+  constexpr attribute const* end() const noexcept { return attributes_ + attribute_count_; }
+
+ private:
+  static constexpr std::size_t most_attributes = 4;
+  static void a_tracer_has_at_most_4_attributes() noexcept;  // never defined: calling it is what the compiler reports
+
+  literal name_;
+  literal version_;
+  literal schema_url_;
+  attribute attributes_[most_attributes];
+  std::size_t attribute_count_ = 0;
+};
+
+namespace detail {
+
+// A macro calls nanospan_tracer(this_tracer{}), and finds the one of NANOSPAN_TRACER in the innermost namespace that has one; else this.
+struct any_tracer {};
+struct this_tracer : any_tracer {};
+struct no_tracer {};
+constexpr no_tracer nanospan_tracer(any_tracer) noexcept { return {}; }
+
+}  // namespace detail
+}  // namespace nanospan::inline v0
+
 // ---- nanospan/record.hpp -------------------------------------------------------------------------------------------------------
 
 // The bytes that cross threads: one record a span, written when it ends. A header of one cache line, then entries (attributes,
@@ -651,6 +779,11 @@ enum class span_kind : std::uint8_t { internal = 1, server = 2, client = 3, prod
 
 namespace detail {
 
+enum site_flag : std::uint8_t {
+  attributes_follow = 1,  // the macro's own
+  has_tracer = 2,         // it is a traced_site's
+};
+
 // One per call site, static: what the source says of a span. A record holds its address.
 struct site {
   char const* name;
@@ -659,18 +792,35 @@ struct site {
   std::uint32_t line;
   std::uint16_t name_size;
   span_kind kind;
+  std::uint8_t flags;  // site_flag
 
-  consteval site(literal named, span_kind as, char const* in_file, std::uint32_t at_line, char const* in_function) noexcept
-      : name{named.data()}, file{in_file}, function{in_function}, line{at_line}, name_size{named.size()}, kind{as} {}
+  consteval site(literal named, span_kind as, char const* in_file, std::uint32_t at_line, char const* in_function, unsigned with_flags = 0) noexcept
+      : name{named.data()}, file{in_file}, function{in_function}, line{at_line}, name_size{named.size()}, kind{as}, flags{static_cast<std::uint8_t>(with_flags)} {}
 };
 // The one of a call site in this library: an inline function's, too, goes when the library is unloaded.
 struct NANOSPAN_DETAIL_OWN own_site {
   site value;
 };
+struct NANOSPAN_DETAIL_OWN traced_site {
+  site value;  // first: see tracer_of()
+  tracer const* by;
+};
+consteval own_site make_site(no_tracer, literal named, span_kind as, char const* in_file, std::uint32_t at_line, char const* in_function, unsigned with_flags) noexcept {
+  return {site{named, as, in_file, at_line, in_function, with_flags}};
+}
+consteval traced_site make_site(tracer const* by, literal named, span_kind as, char const* in_file, std::uint32_t at_line, char const* in_function, unsigned with_flags) noexcept {
+  return {site{named, as, in_file, at_line, in_function, with_flags | has_tracer}, by};
+}
+inline tracer const* tracer_of(site const& one) noexcept {
+  return (one.flags & has_tracer) != 0 ? reinterpret_cast<traced_site const*>(&one)->by : nullptr;
+}
 
 enum record_flag : std::uint8_t {
   monotonic_ticks = 1,   // start and end are nanoseconds of CLOCK_MONOTONIC, not the processor's counter
   parent_is_remote = 2,  // OTLP span flags, bit 9
+  unix_start = 4,        // start is Unix time in nanoseconds, as the user said
+  unix_end = 8,          // the same of end
+  root_on_demand = 16,   // no parent, on purpose
 };
 
 // The first word of a record, always written whole: it is soon read as one, and narrower stores are not forwarded to that.
@@ -728,10 +878,21 @@ constexpr bool key_is_copied_in(std::uint64_t word) noexcept { return (what_of(w
 // characters are copied.
 inline std::uint64_t must_be_copied(entry_head const& head) noexcept { return address_of(head.key) >> entry_key_bits | (head.what & copied_key); }
 
-// Payload of an event: the ticks, then its attributes' entries. Payload of heap_block: where the entries are instead.
+// Payload of an event: its time, then its attributes' entries.
+inline constexpr std::uint64_t unix_event_time = std::uint64_t{1} << 63;  // in `ticks`: the rest is Unix time in nanoseconds, as the user said
 struct event_payload {
   std::uint64_t ticks;
 };
+// Payload of a link: this, its tracestate (padded), its attributes' entries.
+struct link_payload {
+  nanospan::trace_id trace;
+  nanospan::span_id span;
+  std::uint32_t trace_flags;
+  std::uint16_t remote;
+  std::uint16_t tracestate_size;
+};
+static_assert(sizeof(link_payload) == 32);
+// Payload of heap_block: where the entries are instead.
 struct heap_payload {
   std::byte* block;    // from malloc, owned by the record
   std::uint64_t used;  // bytes of entries
@@ -802,6 +963,172 @@ void for_each_entry(std::byte const* entries, std::size_t bytes, Visit&& visit) 
 
 }  // namespace nanospan::inline v0::detail
 
+// ---- nanospan/start_options.hpp ------------------------------------------------------------------------------------------------
+
+// What a span that is no macro's may be born with: kind, parent, time, attributes, links, tracer. Lives for one full expression.
+
+namespace nanospan::inline v0 {
+
+/// A moment that the user says: Unix time in nanoseconds, made of a time point of std::chrono::system_clock without the need to include <chrono> here.
+class timestamp {
+ public:
+  /// None: the moment of the call.
+  constexpr timestamp() noexcept = default;
+  template <typename TimePoint>
+    requires requires(TimePoint at) { TimePoint::clock::to_time_t(at); at.time_since_epoch().count(); }
+  constexpr explicit(false) timestamp(TimePoint at) noexcept {
+    using period = typename TimePoint::duration::period;
+    static_assert(1'000'000'000 * period::num % period::den == 0, "a span's times have at most nanoseconds");
+    unix_nanoseconds_ = static_cast<std::uint64_t>(at.time_since_epoch().count() * (1'000'000'000 * period::num / period::den));
+  }
+  static constexpr timestamp of_unix_nanoseconds(std::uint64_t nanoseconds) noexcept {
+    timestamp at;
+    at.unix_nanoseconds_ = nanoseconds;
+    return at;
+  }
+  constexpr std::uint64_t unix_nanoseconds() const noexcept { return unix_nanoseconds_; }
+  constexpr explicit operator bool() const noexcept { return unix_nanoseconds_ != 0; }
+
+ private:
+  std::uint64_t unix_nanoseconds_ = 0;
+};
+
+/// Says that a span begins a trace, whatever is current: `{.parent = nanospan::root}`.
+struct root_type {};
+inline constexpr root_type root{};
+
+/// Whose child a span is: the thread's current context's, unless said otherwise.
+class parent_choice {
+ public:
+  parent_choice() noexcept = default;
+  explicit(false) parent_choice(root_type) noexcept : how_{how::none} {}
+  /// An invalid context is no parent: a root, and no mistake.
+  explicit(false) parent_choice(span_context context) noexcept : how_{context.valid() ? how::given : how::none}, context_{std::move(context)} {}
+
+  bool is_current() const noexcept { return how_ == how::current; }
+  bool is_root() const noexcept { return how_ == how::none; }
+  span_context const& context() const noexcept { return context_; }
+
+ private:
+  enum class how : std::uint8_t { current, none, given };
+  how how_ = how::current;
+  span_context context_;
+};
+
+/// A span that another one has to do with, without being its parent (OpenTelemetry, "Link").
+struct span_link {
+  span_context context;
+  std::initializer_list<attribute> attributes = {};
+};
+
+/// `nanospan::span s{"resize", {.kind = nanospan::span_kind::consumer, .parent = from, .links = {{other}}}};` Attributes and links said here are
+/// what a sampler can look at: prefer them to later ones.
+struct start_options {
+  span_kind kind = span_kind::internal;
+  parent_choice parent = {};
+  /// None: now.
+  timestamp start = {};
+  std::initializer_list<attribute> attributes = {};
+  std::initializer_list<span_link> links = {};
+  /// Null: nanospan's own.
+  nanospan::tracer const* tracer = nullptr;
+};
+
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/detail/attribute_payload.hpp -------------------------------------------------------------------------------------
+
+// What stands in a record after an attribute's key: its value, in words of 8 bytes. Caller's thread, noexcept.
+
+namespace nanospan::inline v0::detail {
+
+NANOSPAN_DETAIL_INLINE void put_word(std::byte* place, std::uint64_t word) noexcept {
+  word = in_register(word);
+  std::memcpy(place, &word, sizeof word);
+}
+
+class attribute_payload {
+ public:
+  // Payload of an attribute's entry, in bytes; of what has no room anyway more than there is.
+  static std::size_t size(attribute const& one) noexcept {
+    switch (one.head_.type()) {
+      case entry_type::string:
+      case entry_type::bytes:
+      case entry_type::type_name: return one.text_size_;
+      case entry_type::array: break;
+      default: return sizeof one.value_.bits;
+    }
+    std::size_t size = sizeof(std::uint64_t);  // the type of the elements
+    if (one.array_.of < element::string) return size + one.array_.count * sizeof(std::uint64_t);
+    for (std::uint32_t at = 0; at < one.array_.count && size <= max_entry_bytes; ++at) {
+      std::size_t const text = text_at(one, at).size();
+      if (text > max_entry_bytes) return text;
+      size += sizeof(std::uint64_t) + padded(text);
+    }
+    return size;
+  }
+  NANOSPAN_DETAIL_INLINE static void write(std::byte* place, attribute const& one) noexcept {
+    switch (one.head_.type()) {
+      case entry_type::string:
+      case entry_type::bytes:
+      case entry_type::type_name: return copy_text(place, one.value_.text, one.text_size_);
+      case entry_type::array: return put_array(place, one);
+      default: return copy_word(place, &one.value_.bits);
+    }
+  }
+ private:
+  // The type of the elements, then each: a word of a number, or the size of a text and its characters, padded.
+  NANOSPAN_DETAIL_COLD static void put_array(std::byte* place, attribute const& one) noexcept {
+    element const of = one.array_.of;
+    auto const type = of == element::boolean          ? entry_type::boolean
+                      : of <= element::signed_64      ? entry_type::signed_integer
+                      : of <= element::unsigned_64    ? entry_type::unsigned_integer
+                      : of <= element::double_precision ? entry_type::floating
+                                                        : entry_type::string;
+    put_word(place, static_cast<std::uint64_t>(type));
+    place += sizeof(std::uint64_t);
+    for (std::uint32_t at = 0; at < one.array_.count; ++at) {
+      if (of < element::string) {
+        put_word(place, number_at(one, at));
+      } else {
+        std::string_view const text = text_at(one, at);
+        put_word(place, text.size());
+        if (!text.empty()) std::memcpy(place + sizeof(std::uint64_t), text.data(), text.size());
+        place += padded(text.size());
+      }
+      place += sizeof(std::uint64_t);
+    }
+  }
+  static std::uint64_t number_at(attribute const& one, std::uint32_t at) noexcept {
+    auto const as = [&](auto element) {
+      std::memcpy(&element, static_cast<std::byte const*>(one.value_.elements) + at * sizeof element, sizeof element);
+      if constexpr (std::floating_point<decltype(element)>) return std::bit_cast<std::uint64_t>(static_cast<double>(element));
+      else return static_cast<std::uint64_t>(element);  // of a signed one the sign
+    };
+    switch (one.array_.of) {
+      case element::boolean:
+      case element::unsigned_8: return as(std::uint8_t{});
+      case element::signed_8: return as(std::int8_t{});
+      case element::signed_16: return as(std::int16_t{});
+      case element::signed_32: return as(std::int32_t{});
+      case element::unsigned_16: return as(std::uint16_t{});
+      case element::unsigned_32: return as(std::uint32_t{});
+      case element::single_precision: return as(float{});
+      case element::double_precision: return as(double{});
+      default: return as(std::uint64_t{});
+    }
+  }
+  static std::string_view text_at(attribute const& one, std::uint32_t at) noexcept {
+    void const* const elements = one.value_.elements;
+    if (one.array_.of == element::string) return static_cast<std::string const*>(elements)[at];
+    if (one.array_.of == element::string_view) return static_cast<std::string_view const*>(elements)[at];
+    char const* const text = static_cast<char const* const*>(elements)[at];
+    return text != nullptr ? std::string_view{text} : std::string_view{};
+  }
+};
+
+}  // namespace nanospan::inline v0::detail
+
 // ---- nanospan/entry_buffer.hpp -------------------------------------------------------------------------------------------------
 
 // The entries of a span in the making: in a small buffer inside the span, then in one heap block. What finds no room is left out and counted.
@@ -829,6 +1156,23 @@ class entry_buffer {
     capacity_ = inline_entry_bytes;
     dropped_ = 0;
   }
+  // What a span is born with.
+  NANOSPAN_DETAIL_COLD void add_all(start_options const& with) noexcept {
+    if (with.tracer != nullptr)
+      if (std::byte* const place = append({nullptr, 0, entry_type::scope, false}, sizeof with.tracer)) std::memcpy(place, &with.tracer, sizeof with.tracer);
+    for (attribute const& one : with.attributes) add(one);
+    for (span_link const& one : with.links) {
+      std::uint32_t const offset = used_;
+      if (!append_link(one.context)) continue;
+      std::uint32_t const before = used_;
+      for (attribute const& each : one.attributes) add(each);
+      grow_entry(offset, used_ - before);
+    }
+  }
+  // The span is not recorded after all.
+  void discard() noexcept {
+    if (on_heap()) std::free(entries_);
+  }
   // What `other` holds; that one holds nothing any more.
   void take(entry_buffer const& other) noexcept {
     bool const on_heap = other.entries_ != other.inline_;
@@ -855,8 +1199,8 @@ class entry_buffer {
   }
   // The long way: a copied key, no room, a long text.
   NANOSPAN_DETAIL_COLD void add(attribute const& one) noexcept {
-    std::byte* const place = append_keyed(one.head_, one.value_size());
-    if (place != nullptr) put_value(place, one);
+    std::byte* const place = append_keyed(one.head_, attribute_payload::size(one));
+    if (place != nullptr) attribute_payload::write(place, one);
   }
   // Room for the value of an entry with any key; null when the span is full (counted).
   NANOSPAN_DETAIL_INLINE std::byte* append_keyed(entry_head const& head, std::size_t value_size, bool may_grow = false) noexcept {
@@ -875,6 +1219,29 @@ class entry_buffer {
     put_word(place, entry_word(head, form));
     if (!is_short(form)) put_word(place + head_bytes(0), size);
     return place + head_bytes(form);
+  }
+  // Whether the entry at that offset is the last, and takes more: an event or a link.
+  bool is_last(std::uint32_t offset) const noexcept {
+    std::uint64_t words[2];  // the head of an entry that may grow
+    if (offset + sizeof words > used_) return false;
+    std::memcpy(words, entries_ + offset, sizeof words);
+    return (type_of(words[0]) == entry_type::event || type_of(words[0]) == entry_type::link) && offset + sizeof words + words[1] == used_;
+  }
+  void grow_entry(std::uint32_t offset, std::uint64_t bytes) noexcept {
+    std::byte* const place = entries_ + offset + head_bytes(0);
+    std::uint64_t size = 0;
+    std::memcpy(&size, place, sizeof size);
+    put_word(place, size + bytes);
+  }
+  // False where there is no room (counted).
+  bool append_link(span_context const& to) noexcept {
+    std::string_view const tracestate = to.tracestate();
+    link_payload const payload{to.trace_id(), to.span_id(), to.trace_flags(), static_cast<std::uint16_t>(to.remote() ? 1 : 0), static_cast<std::uint16_t>(tracestate.size())};
+    std::byte* const place = append({nullptr, 0, entry_type::link, false}, sizeof payload + padded(tracestate.size()), true);
+    if (place == nullptr) return false;
+    std::memcpy(place, &payload, sizeof payload);
+    if (!tracestate.empty()) std::memcpy(place + sizeof payload, tracestate.data(), tracestate.size());
+    return true;
   }
   // An entry of text, cut where the span is full and no half of a character left; a text of which nothing finds room is counted.
   NANOSPAN_DETAIL_INLINE void append_text(entry_type type, std::string_view text) noexcept {
@@ -926,14 +1293,6 @@ class entry_buffer {
     put_word(place, entry_word_of(address_of(head.key), head.what, size));
     left.place += all;
     return place + head_bytes(0);
-  }
-  NANOSPAN_DETAIL_INLINE static void put_word(std::byte* place, std::uint64_t word) noexcept {
-    word = in_register(word);
-    std::memcpy(place, &word, sizeof word);
-  }
-  NANOSPAN_DETAIL_INLINE static void put_value(std::byte* place, attribute const& one) noexcept {
-    if (one.head_.type() == entry_type::string) copy_text(place, one.value_.text, one.text_size_);
-    else copy_word(place, &one.value_.bits);
   }
   // The key's characters come first in the payload, padded to 8.
   std::byte* append_copied(entry_head head, std::size_t value_size, bool may_grow) noexcept {
@@ -1386,8 +1745,6 @@ class context_scope : detail::scope {
 // Head sampling: whether a span that starts now is recorded. A sampler that decides by the parent alone is reduced to a plan, two
 // bits for each kind of parent, so that recording asks nobody; any other is asked, on the thread that starts the span.
 
-#include <string>
-
 namespace nanospan::inline v0 {
 
 enum class sampling_decision : std::uint8_t { drop = 1, record_and_sample = 2 };
@@ -1509,19 +1866,36 @@ NANOSPAN_DETAIL_SHARED inline constinit recording_state recording{};
 // The record in the making, which every kind of span is: how it starts, what it is told, how it is handed over to its thread's ring.
 // Caller's thread, noexcept, no lock, no system call. A span with over 256 bytes of entries takes one heap block.
 
+#include <exception>
+#if defined(__GXX_RTTI)
+#include <typeinfo>
+#endif
+
 namespace nanospan::inline v0 {
 
 class span_recorder;
 
 namespace detail {
-class innermost_event;
-}
+template <typename Happen>
+class innermost_addition;
+struct thrown;
 
-/// An event just added; takes its attributes while it is the last thing that its span was told.
+// Null without RTTI. In each file as that is compiled.
+NANOSPAN_DETAIL_INLINE char const* type_name([[maybe_unused]] std::exception const& what) noexcept {
+#if defined(__GXX_RTTI)
+  return typeid(what).name();
+#else
+  return nullptr;
+#endif
+}
+}  // namespace detail
+
+/// An event or a link just added; takes its attributes while it is the last thing that its span was told.
 class event_attributes : public detail::attribute_setters<event_attributes> {
  private:
   friend class span_recorder;
-  friend class detail::innermost_event;
+  template <typename>
+  friend class detail::innermost_addition;
   friend class detail::attribute_setters<event_attributes>;
   event_attributes() noexcept = default;
   event_attributes(span_recorder* of, std::uint32_t offset) noexcept : span_{of}, offset_{offset} {}
@@ -1550,18 +1924,35 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     return {header_.trace, header_.span, header_.meta.trace_flags, remote, entries_.has_state ? state_->view() : std::string_view{}};
   }
 
-  /// Adds an event, now. Attributes go on what it returns: `span.event("retry").set({"attempt", 2})`.
-  event_attributes event(literal name) noexcept { return event_named({name.data(), name.size()}, false); }
-  event_attributes event(copied name) noexcept { return event_named(name.text, true); }
-  /// Sets status Error with a description, cut where the span is full; the last one wins (OpenTelemetry, "Set Status").
+  /// Adds an event, now, or at the moment said. Attributes go on what it returns: `span.event("retry").set({"attempt", 2})`.
+  event_attributes event(literal name, timestamp at = {}) noexcept { return event_named({name.data(), name.size()}, false, at); }
+  event_attributes event(copied name, timestamp at = {}) noexcept { return event_named(name.text, true, at); }
+  /// Adds an event "exception" with exception.type (demangled on the background thread; left out without RTTI) and exception.message. What is set on it
+  /// wins over these. Says nothing about the span's status (OpenTelemetry, "Record Exception"): `span.exception(e); span.error(e.what());`.
+  NANOSPAN_DETAIL_INLINE event_attributes exception(std::exception const& what) noexcept { return exception_named(detail::type_name(what), what.what()); }
+  /// Adds a link: a span that this one has to do with, without being its child. Attributes go on what it returns. Better said at the start (see start_options),
+  /// where a sampler sees it. One to an invalid context is kept where it has attributes or a tracestate.
+  NANOSPAN_DETAIL_OUT_OF_LINE event_attributes link(span_context const& to) noexcept {
+    if (!recording()) return {nullptr, 0};
+    std::uint32_t const offset = entries_.size();
+    if (!entries_.append_link(to)) return {nullptr, 0};
+    return {this, offset};
+  }
+  /// Replaces the name.
+  void update_name(literal name) noexcept { rename({name.data(), name.size(), detail::entry_type::name, false}); }
+  void update_name(copied name) noexcept { rename({name.text.data(), static_cast<std::uint16_t>(name.text.size()), detail::entry_type::name, true}); }
+  /// Sets status Error with a description, cut where the span is full; the last one wins, but none after ok() (OpenTelemetry, "Set Status").
   NANOSPAN_DETAIL_OUT_OF_LINE void error(std::string_view description = {}) noexcept {
     if (!recording()) return;
-    detail::record_meta meta = detail::in_register(header_.meta);  // whole: see record_meta
-    meta.status = static_cast<std::uint8_t>(detail::status_code::error);
-    header_.meta = detail::in_register(meta);
+    if (header_.meta.status == static_cast<std::uint8_t>(detail::status_code::ok)) return;
+    set_status(detail::status_code::error);
     entries_.append_text(detail::entry_type::status, description);
   }
   void error(char const* description) noexcept { error(description != nullptr ? std::string_view{description} : std::string_view{}); }
+  /// Sets status Ok, for good: whoever says so knows better than what reported errors before, or will. Leave a span that went well alone: it is Unset.
+  NANOSPAN_DETAIL_OUT_OF_LINE void ok() noexcept {
+    if (recording()) set_status(detail::status_code::ok);
+  }
 
  protected:
   using phase = detail::entry_buffer::span_phase;
@@ -1595,21 +1986,43 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     set_phase(phase::open);
     header_.from = as.from;
     header_.parent = parent;
-    entries_.start();
   }
   // The whole of it, for any parent: the way of roots, remote parents, samplers that must be asked, and names without a site.
-  NANOSPAN_DETAIL_INLINE void start_any(detail::thread_block& thread, std::uint32_t word, birth const& as, detail::active_context const& parent) noexcept {
+  NANOSPAN_DETAIL_INLINE void start_any(detail::thread_block& thread, std::uint32_t word, birth const& as, detail::active_context const& parent,
+                                        start_options const* with = nullptr) noexcept {
     bool const has_parent = parent.valid();
     header_.trace = has_parent ? parent.trace : thread.random.next_trace_id();
     detail::context_meta meta = parent.meta;
     if (!has_parent) meta = {0, random_flag, false, false, {}};
     auto const as_parent = has_parent ? detail::kind_of_parent(meta.flags, meta.remote) : detail::parent_kind::none;
+    if (with != nullptr) {  // before the sampler is asked, which may look at them
+      entries_.start();
+      add_name(as);
+      entries_.add_all(*with);
+    }
     auto decision = static_cast<sampling_decision>(detail::sampling_plan{word}[as_parent]);
     if (decision == sampling_decision{}) decision = ask(as, parent);
-    if (decision == sampling_decision::record_and_sample) start_sampled(thread, word, as, meta, parent.span);
-    else start_not_sampled(thread, meta.flags);
+    if (decision == sampling_decision::record_and_sample) {
+      start_sampled(thread, word, as, meta, parent.span);
+      if (with == nullptr) {
+        entries_.start();
+        if (as.from == nullptr) add_name(as);
+      }
+    } else {
+      if (with != nullptr) entries_.discard();
+      start_not_sampled(thread, meta.flags);
+    }
     if (has_parent) share_state(parent.state);
-    if (as.from == nullptr && recording()) add_name(as);
+  }
+  // The same with what the user says besides; then the clock.
+  NANOSPAN_DETAIL_OUT_OF_LINE void start_as_said(detail::thread_block& thread, std::uint32_t word, birth const& as, detail::active_context const& parent,
+                                                 start_options const& with) noexcept {
+    start_any(thread, word, as, parent, &with);
+    if (!recording()) return;
+    if (with.parent.is_root()) add_flag(detail::root_on_demand);
+    if (!with.start) return start_clock(word);
+    header_.start_ticks = with.start.unix_nanoseconds();
+    add_flag(detail::unix_start);
   }
   // A span that never starts, for want of a provider or a slot, but knows what would have been its parent.
   void pass_through(detail::active_context const& parent) noexcept {
@@ -1631,6 +2044,11 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     header_.start_ticks = detail::read_clock((word & detail::recording_monotonic) != 0);
   }
   detail::record_header& header() noexcept { return header_; }
+  void add_flag(detail::record_flag flag) noexcept {
+    detail::record_meta meta = detail::in_register(header_.meta);  // whole: see record_meta
+    meta.flags |= flag;
+    header_.meta = detail::in_register(meta);
+  }
   // Ends the span: after it nothing is recorded. Ticks are read by the caller, first of all.
   NANOSPAN_DETAIL_INLINE void finish(detail::thread_block& thread, std::uint64_t end_ticks) noexcept {
     entries_.phase = phase::ended;
@@ -1671,11 +2089,26 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
  private:
   friend class event_attributes;
   friend class scoped_span;
-  friend class detail::innermost_event;
+  friend struct detail::thrown;
   friend class detail::attribute_setters<span_recorder>;
 
-  event_attributes event_named(std::string_view name, bool copied) noexcept {
-    return add_event({name.data(), static_cast<std::uint16_t>(name.size()), detail::entry_type::event, copied});
+  NANOSPAN_DETAIL_INLINE event_attributes event_named(std::string_view name, bool copied, timestamp at = {}) noexcept {
+    detail::entry_head const head{name.data(), static_cast<std::uint16_t>(name.size()), detail::entry_type::event, copied};
+    return at ? add_event(head, at.unix_nanoseconds() | detail::unix_event_time) : add_event(head);
+  }
+  NANOSPAN_DETAIL_OUT_OF_LINE event_attributes exception_named(char const* type, char const* message) noexcept {
+    literal const name = "exception";
+    auto event = event_named({name.data(), name.size()}, false);
+    if (type != nullptr) event.set({"exception.type", detail::type_name_of{type}});
+    return event.set({"exception.message", message});
+  }
+  NANOSPAN_DETAIL_COLD void rename(detail::entry_head const& head) noexcept {
+    if (recording()) entries_.append_keyed(head, 0);
+  }
+  void set_status(detail::status_code code) noexcept {
+    detail::record_meta meta = detail::in_register(header_.meta);  // whole: see record_meta
+    meta.status = static_cast<std::uint8_t>(code);
+    header_.meta = detail::in_register(meta);
   }
 
   NANOSPAN_DETAIL_COLD sampling_decision ask(birth const& as, detail::active_context const& parent) const noexcept {
@@ -1693,16 +2126,18 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (!recording()) return;
     entries_.add_all(each...);
   }
-  NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept {
-    entries_.append_keyed({as.name, as.name_size, detail::entry_type::name, as.name_is_copied}, 0);
-  }
   NANOSPAN_DETAIL_OUT_OF_LINE event_attributes add_event(detail::entry_head const& head) noexcept {
     if (!recording()) return {nullptr, 0};
+    return add_event(head, end_ticks());
+  }
+  NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept { entries_.append_keyed({as.name, as.name_size, detail::entry_type::name, as.name_is_copied}, 0); }
+  event_attributes add_event(detail::entry_head const& head, std::uint64_t ticks) noexcept {
+    if (!recording()) return {nullptr, 0};
     std::uint32_t const offset = entries_.size();
-    detail::event_payload const now{end_ticks()};
-    std::byte* const place = entries_.append_keyed(head, sizeof now, true);
+    detail::event_payload const at{ticks};
+    std::byte* const place = entries_.append_keyed(head, sizeof at, true);
     if (place == nullptr) return {nullptr, 0};
-    std::memcpy(place, &now, sizeof now);
+    std::memcpy(place, &at, sizeof at);
     return {this, offset};
   }
 
@@ -1785,15 +2220,12 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
 
 inline void event_attributes::add(attribute const& one) noexcept {
   if (span_ == nullptr || !span_->recording()) return;
+  // Something else came after it, or the span is another one by now.
   detail::entry_buffer& entries = span_->entries_;
-  std::uint64_t words[2]{};  // the head of an entry that may grow
-  bool const in_bounds = offset_ + sizeof words <= entries.size();  // the span may be another one by now
-  if (in_bounds) std::memcpy(words, entries.bytes() + offset_, sizeof words);
-  std::uint64_t const end = offset_ + sizeof words + words[1];
-  if (!in_bounds || detail::type_of(words[0]) != detail::entry_type::event || end != entries.size()) return entries.drop();  // something else came after the event
-  entries.add(one);
-  words[1] += entries.size() - end;
-  std::memcpy(entries.bytes() + offset_, words, sizeof words);
+  if (!entries.is_last(offset_)) return entries.drop();
+  std::uint32_t const before = entries.size();
+  entries.add_all(one);
+  entries.grow_entry(offset_, entries.size() - before);
 }
 
 }  // namespace nanospan::inline v0
@@ -1836,6 +2268,10 @@ class scoped_span : public span_recorder, detail::scope {
   NANOSPAN_DETAIL_OUT_OF_LINE explicit scoped_span(copied name, span_kind kind = span_kind::internal) noexcept {
     begin({nullptr, name.text.data(), static_cast<std::uint16_t>(name.text.size()), true, kind});
   }
+  scoped_span(literal name, start_options const& with) noexcept { begin({nullptr, name.data(), name.size(), false, with.kind}, with); }
+  scoped_span(copied name, start_options const& with) noexcept {
+    begin({nullptr, name.text.data(), static_cast<std::uint16_t>(name.text.size()), true, with.kind}, with);
+  }
   ~scoped_span() {
     if (entries_.phase >= phase::not_sampled) end();
   }
@@ -1862,10 +2298,24 @@ class scoped_span : public span_recorder, detail::scope {
     auto& current = thread.current;
     if (current.state != nullptr && !trusted(thread)) current.state = nullptr;
     start_any(thread, word, as, current);
-    current.trace = header().trace;
-    current.state = entries_.has_state ? state_ : nullptr;
-    open(thread, header().span, as_current());
+    become_current(thread);
     if (recording()) start_clock(word);
+  }
+  NANOSPAN_DETAIL_OUT_OF_LINE void begin(birth const& as, start_options const& with) noexcept {
+    auto& thread = detail::this_thread;
+    std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);  // Relaxed: as above.
+    set_phase(phase::absent);
+    if ((word & detail::recording_on) == 0) return count_unprovided(thread, word);
+    if (!has_slot(thread)) return;
+    auto& current = thread.current;
+    if (current.state != nullptr && !trusted(thread)) current.state = nullptr;
+    start_as_said(thread, word, as, with.parent.is_current() ? current : detail::active_context::of(with.parent.context()), with);
+    become_current(thread);
+  }
+  NANOSPAN_DETAIL_INLINE void become_current(detail::thread_block& thread) noexcept {
+    thread.current.trace = header().trace;
+    thread.current.state = entries_.has_state ? state_ : nullptr;
+    open(thread, header().span, as_current());
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void begin_not_sampled() noexcept {
     auto& thread = detail::this_thread;
@@ -1879,6 +2329,7 @@ class scoped_span : public span_recorder, detail::scope {
     auto& current = thread.current;
     header().trace = current.trace;
     start_sampled(thread, word, {from, nullptr, 0, false, from->kind}, detail::in_register(current.meta), detail::in_register(current.span));
+    entries_.start();
     open(thread, header().span, as_current());
     start_clock(word);
   }
@@ -1918,6 +2369,10 @@ class span : public span_recorder {
   NANOSPAN_DETAIL_OUT_OF_LINE span(copied name, span_context const& parent, span_kind kind = span_kind::internal) noexcept {
     begin({nullptr, name.text.data(), static_cast<std::uint16_t>(name.text.size()), true, kind}, parent);
   }
+  span(literal name, start_options const& with) noexcept { begin({nullptr, name.data(), name.size(), false, with.kind}, with); }
+  span(copied name, start_options const& with) noexcept {
+    begin({nullptr, name.text.data(), static_cast<std::uint16_t>(name.text.size()), true, with.kind}, with);
+  }
   span(span&& other) noexcept { take(other); }
   span& operator=(span&& other) noexcept {
     if (this != &other) {
@@ -1932,6 +2387,12 @@ class span : public span_recorder {
     release_state();
   }
 
+  /// Ends the span at that moment; one before its start counts as its start.
+  NANOSPAN_DETAIL_OUT_OF_LINE void end(timestamp at) noexcept {
+    if (!recording() || !at) return end();
+    add_flag(detail::unix_end);
+    finish(detail::this_thread, at.unix_nanoseconds());
+  }
   /// Ends the span now; what is said to it later is ignored. Its context stays usable.
   NANOSPAN_DETAIL_OUT_OF_LINE void end() noexcept {
     if (!recording()) return;
@@ -1945,13 +2406,25 @@ class span : public span_recorder {
     auto const parent_context = detail::active_context::of(parent);
     // Relaxed: as in scoped_span.
     std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);
-    if ((word & detail::recording_on) == 0) {
-      pass_through(parent_context);
-      return count_unprovided(thread, word);
-    }
-    if (!has_slot(thread)) return pass_through(parent_context);
+    if (!may_start(thread, word, parent_context)) return;
     start_any(thread, word, as, parent_context);
     if (recording()) start_clock(word);
+  }
+  NANOSPAN_DETAIL_OUT_OF_LINE void begin(birth const& as, start_options const& with) noexcept {
+    auto& thread = detail::this_thread;
+    span_context const parent = with.parent.is_current() ? current() : with.parent.context();
+    auto const parent_context = detail::active_context::of(parent);
+    std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);  // Relaxed: as above.
+    if (may_start(thread, word, parent_context)) start_as_said(thread, word, as, parent_context, with);
+  }
+  // False: it never starts.
+  NANOSPAN_DETAIL_INLINE bool may_start(detail::thread_block& thread, std::uint32_t word, detail::active_context const& parent) noexcept {
+    bool const on = (word & detail::recording_on) != 0;
+    if (on && has_slot(thread)) [[likely]]
+      return true;
+    pass_through(parent);
+    if (!on) count_unprovided(thread, word);
+    return false;
   }
 };
 
@@ -1978,6 +2451,9 @@ class innermost_span : public attribute_setters<innermost_span> {
     if (scoped_span* const open = scoped_span::innermost()) open->error(description);
   }
   void error() const noexcept { error(std::string_view{}); }
+  void ok() const noexcept {
+    if (scoped_span* const open = scoped_span::innermost()) open->ok();
+  }
 
  private:
   friend class attribute_setters<innermost_span>;
@@ -1987,15 +2463,15 @@ class innermost_span : public attribute_setters<innermost_span> {
   }
 };
 
-// An event of that span: it happens with its first attributes, or at record() where it has none.
-class innermost_event : public attribute_setters<innermost_event> {
+// An event or a link of that span: it happens with its first attributes, or at record() where it has none. `Happen` makes it of the open span.
+template <typename Happen>
+class innermost_addition : public attribute_setters<innermost_addition<Happen>> {
  public:
-  explicit constexpr innermost_event(literal name) noexcept : name_{name.data(), name.size()} {}
-  explicit constexpr innermost_event(copied name) noexcept : name_{name.text}, is_copied_{true} {}
+  explicit constexpr innermost_addition(Happen how) noexcept : how_{how} {}
   NANOSPAN_DETAIL_OUT_OF_LINE void record() noexcept { happen(); }
 
  private:
-  friend class attribute_setters<innermost_event>;
+  friend class attribute_setters<innermost_addition>;
   template <typename... Attribute>
   void add_all(Attribute const&... each) noexcept {
     happen();
@@ -2003,15 +2479,34 @@ class innermost_event : public attribute_setters<innermost_event> {
   }
   void happen() noexcept {
     if (std::exchange(happened_, true)) return;
-    scoped_span* const open = scoped_span::innermost();
-    if (open != nullptr) attributes_ = open->event_named(name_, is_copied_);
+    if (scoped_span* const open = scoped_span::innermost()) attributes_ = how_(*open);
   }
 
-  std::string_view name_;
-  bool is_copied_ = false;
+  Happen how_;
   bool happened_ = false;
   event_attributes attributes_;
 };
+
+template <typename Name>
+struct named_event {
+  Name name;
+  event_attributes operator()(scoped_span& of) const noexcept { return of.event(name); }
+};
+constexpr auto innermost_event(literal name) noexcept { return innermost_addition{named_event<literal>{name}}; }
+constexpr auto innermost_event(copied name) noexcept { return innermost_addition{named_event<copied>{name}}; }
+
+struct thrown {
+  char const* type;
+  char const* message;
+  event_attributes operator()(scoped_span& of) const noexcept { return of.exception_named(type, message); }
+};
+NANOSPAN_DETAIL_INLINE auto innermost_exception(std::exception const& what) noexcept { return innermost_addition{thrown{type_name(what), what.what()}}; }
+
+struct linked {
+  span_context const& to;
+  event_attributes operator()(scoped_span& of) const noexcept { return of.link(to); }
+};
+inline auto innermost_link(span_context const& to) noexcept { return innermost_addition{linked{to}}; }
 
 }  // namespace nanospan::inline v0::detail
 
@@ -2022,22 +2517,33 @@ class innermost_event : public attribute_setters<innermost_event> {
 
 // A static in an expression, so that the whole is one declaration; no lambda, which would hide structured bindings and the
 // function's name.
-#define NANOSPAN_DETAIL_SITE(name, kind)                                                                       \
-  __extension__({                                                                                              \
-    /* NOLINTNEXTLINE(bugprone-lambda-function-name): of a lambda it is the lambda's */                        \
-    static constexpr ::nanospan::detail::own_site nanospan_site{{name, kind, __FILE__, __LINE__, __func__}}; \
-    &nanospan_site.value;                                                                                      \
+#define NANOSPAN_DETAIL_SITE(name, kind, flags)                                                                                          \
+  __extension__({                                                                                                                        \
+    /* NOLINTNEXTLINE(bugprone-lambda-function-name): of a lambda it is the lambda's */                                                  \
+    static constexpr auto nanospan_site =                                                                                                \
+        ::nanospan::detail::make_site(nanospan_tracer(::nanospan::detail::this_tracer{}), name, kind, __FILE__, __LINE__, __func__, flags); \
+    &nanospan_site.value;                                                                                                                \
   })
 // The second declarator only says the attributes; it exists because an if around them would be a second statement.
 // What clang-tidy thinks of it is no concern of whoever annotates.
 #define NANOSPAN_DETAIL_SPAN(name, kind, ...)                                                                                   \
   /* NOLINTNEXTLINE(misc-const-correctness,readability-isolate-declaration): one declaration, of a span that may be annotated */ \
-  [[maybe_unused]] ::nanospan::scoped_span NANOSPAN_DETAIL_NAME { NANOSPAN_DETAIL_SITE(name, kind) }                            \
+  [[maybe_unused]] ::nanospan::scoped_span NANOSPAN_DETAIL_NAME { NANOSPAN_DETAIL_SITE(name, kind, 0u __VA_OPT__(| ::nanospan::detail::attributes_follow)) } \
   __VA_OPT__(, &NANOSPAN_DETAIL_JOIN(nanospan_attributes_, __LINE__) =                                                          \
                    NANOSPAN_DETAIL_NAME.recording() ? (static_cast<void>(NANOSPAN_DETAIL_NAME.set(__VA_ARGS__)), NANOSPAN_DETAIL_NAME) \
                                                     : NANOSPAN_DETAIL_NAME)
 
 #if NANOSPAN_ENABLED
+
+/// Names the tracer of the macros in the enclosing namespace, for which it stands once: NANOSPAN_TRACER("acme.cards", "1.2.0"); with the schema URL
+/// and attributes of tracer's constructor after it. In a namespace for a component; in an unnamed one, or outside of all, for a source file. Where several enclose
+/// a macro, it is the innermost's.
+#define NANOSPAN_TRACER(...)                                                                                                    \
+  static constexpr ::nanospan::tracer nanospan_this_tracer{__VA_ARGS__};                                                        \
+  [[maybe_unused]] static constexpr ::nanospan::tracer const* nanospan_tracer(::nanospan::detail::this_tracer) noexcept { \
+    return &nanospan_this_tracer;                                                                                               \
+  }                                                                                                                             \
+  static_assert(true)
 
 /// A span named by a literal for the rest of the scope, with attributes: NANOSPAN("charge card", {"order.id", id}, {"amount", 12.5});
 /// One on a line of source.
@@ -2058,7 +2564,13 @@ class innermost_event : public attribute_setters<innermost_event> {
 /// Attributes on this thread's innermost open span: NANOSPAN_SET({"items", n}); Where there is none, a counted no-op.
 #define NANOSPAN_SET(...) NANOSPAN_DETAIL_ON_CURRENT(::nanospan::detail::innermost_span{}.set(__VA_ARGS__))
 /// An event on it, at this moment: NANOSPAN_EVENT("retry", {"attempt", 2});
-#define NANOSPAN_EVENT(name, ...) NANOSPAN_DETAIL_ON_CURRENT(::nanospan::detail::innermost_event{name} __VA_OPT__(.set(__VA_ARGS__)).record())
+#define NANOSPAN_EVENT(name, ...) NANOSPAN_DETAIL_ON_CURRENT(::nanospan::detail::innermost_event(name) __VA_OPT__(.set(__VA_ARGS__)).record())
+/// An event "exception" on it, of what was caught; the span's status stays as it is: catch (std::exception const& e) { NANOSPAN_EXCEPTION(e); NANOSPAN_ERROR(e.what()); }
+#define NANOSPAN_EXCEPTION(what, ...) NANOSPAN_DETAIL_ON_CURRENT(::nanospan::detail::innermost_exception(what) __VA_OPT__(.set(__VA_ARGS__)).record())
+/// A link from it to another span's context: NANOSPAN_LINK(batch.context, {"batch.position", 3});
+#define NANOSPAN_LINK(context, ...) NANOSPAN_DETAIL_ON_CURRENT(::nanospan::detail::innermost_link(context) __VA_OPT__(.set(__VA_ARGS__)).record())
+/// Status ok on it, for good: no error before or after it counts.
+#define NANOSPAN_OK() NANOSPAN_DETAIL_ON_CURRENT(::nanospan::detail::innermost_span{}.ok())
 /// Status error on it, with a description: NANOSPAN_ERROR("card declined");
 #define NANOSPAN_ERROR(...) NANOSPAN_DETAIL_ON_CURRENT(::nanospan::detail::innermost_span{}.error(__VA_ARGS__))
 
@@ -2066,6 +2578,7 @@ class innermost_event : public attribute_setters<innermost_event> {
 
 // A declaration, like what it stands for: also where only a declaration may stand.
 #define NANOSPAN_DETAIL_NOTHING [[maybe_unused]] constexpr bool NANOSPAN_DETAIL_NAME = false
+#define NANOSPAN_TRACER(...) static_assert(true)
 #define NANOSPAN(...) NANOSPAN_DETAIL_NOTHING
 #define NANOSPAN_SERVER(...) NANOSPAN_DETAIL_NOTHING
 #define NANOSPAN_CLIENT(...) NANOSPAN_DETAIL_NOTHING
@@ -2074,6 +2587,9 @@ class innermost_event : public attribute_setters<innermost_event> {
 #define NANOSPAN_FUNCTION(...) NANOSPAN_DETAIL_NOTHING
 #define NANOSPAN_SET(...) static_cast<void>(0)
 #define NANOSPAN_EVENT(...) static_cast<void>(0)
+#define NANOSPAN_EXCEPTION(...) static_cast<void>(0)
+#define NANOSPAN_LINK(...) static_cast<void>(0)
+#define NANOSPAN_OK() static_cast<void>(0)
 #define NANOSPAN_ERROR(...) static_cast<void>(0)
 
 #endif
@@ -2131,7 +2647,6 @@ class trace_id_ratio_sampler final : public sampler {
 // What main says about tracing. Declarations only. Where an option is left at its default, the OTEL_ variable named beside it
 // decides; where there is none either, the default named here.
 
-#include <exception>
 #include <limits>
 #include <vector>
 
@@ -2585,8 +3100,6 @@ class NANOSPAN_DETAIL_SHARED tracer_provider {
 // ---- nanospan/detail/joined.hpp ------------------------------------------------------------------------------------------------
 
 // Messages from their pieces. A chain of + compiles to a dozen calls and their clean-up each; there are many messages. Any thread.
-
-#include <initializer_list>
 
 namespace nanospan::inline v0::detail {
 
@@ -3788,12 +4301,14 @@ class configuration {
     constexpr std::uint64_t most = std::numeric_limits<std::int32_t>::max();
     constexpr char const* positive = "not a number from 1 to 2147483647";
     auto const queue_spans = env_.number("OTEL_BSP_MAX_QUEUE_SIZE", 1, most, positive);
-    auto batch_spans = env_.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 1, most, positive);
-    if (batch_spans && queue_spans && *batch_spans > *queue_spans) {
-      env_.ignored("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", std::to_string(*batch_spans), "more than OTEL_BSP_MAX_QUEUE_SIZE");
-      batch_spans.reset();
+    auto const batch_spans = env_.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 1, most, positive);
+    std::uint64_t const most_in_a_batch = queue_spans ? *queue_spans : most;
+    std::uint64_t spans = std::min<std::uint64_t>(512, most_in_a_batch);
+    if (batch_spans) {
+      if (*batch_spans <= most_in_a_batch) spans = *batch_spans;
+      else env_.ignored("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", std::to_string(*batch_spans), "more than OTEL_BSP_MAX_QUEUE_SIZE");
     }
-    if (options_.max_batch_spans == 0) options_.max_batch_spans = batch_spans.value_or(std::min<std::uint64_t>(512, queue_spans.value_or(most)));
+    if (options_.max_batch_spans == 0) options_.max_batch_spans = spans;
     if (options_.max_queue_bytes == 0)
       options_.max_queue_bytes = queue_spans ? std::max<std::size_t>(*queue_spans * assumed_span_bytes, options_.max_batch_bytes) : 16u << 20;
     auto const delay = env_.milliseconds("OTEL_BSP_SCHEDULE_DELAY");

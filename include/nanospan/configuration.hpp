@@ -106,12 +106,14 @@ class configuration {
     constexpr std::uint64_t most = std::numeric_limits<std::int32_t>::max();
     constexpr char const* positive = "not a number from 1 to 2147483647";
     auto const queue_spans = env_.number("OTEL_BSP_MAX_QUEUE_SIZE", 1, most, positive);
-    auto batch_spans = env_.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 1, most, positive);
-    if (batch_spans && queue_spans && *batch_spans > *queue_spans) {
-      env_.ignored("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", std::to_string(*batch_spans), "more than OTEL_BSP_MAX_QUEUE_SIZE");
-      batch_spans.reset();
+    auto const batch_spans = env_.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 1, most, positive);
+    std::uint64_t const most_in_a_batch = queue_spans ? *queue_spans : most;
+    std::uint64_t spans = std::min<std::uint64_t>(512, most_in_a_batch);
+    if (batch_spans) {
+      if (*batch_spans <= most_in_a_batch) spans = *batch_spans;
+      else env_.ignored("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", std::to_string(*batch_spans), "more than OTEL_BSP_MAX_QUEUE_SIZE");
     }
-    if (options_.max_batch_spans == 0) options_.max_batch_spans = batch_spans.value_or(std::min<std::uint64_t>(512, queue_spans.value_or(most)));
+    if (options_.max_batch_spans == 0) options_.max_batch_spans = spans;
     if (options_.max_queue_bytes == 0)
       options_.max_queue_bytes = queue_spans ? std::max<std::size_t>(*queue_spans * assumed_span_bytes, options_.max_batch_bytes) : 16u << 20;
     auto const delay = env_.milliseconds("OTEL_BSP_SCHEDULE_DELAY");

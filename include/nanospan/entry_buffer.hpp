@@ -4,8 +4,8 @@
 // The entries of a span in the making: in a small buffer inside the span, then in one heap block. What finds no room is left out and counted.
 // Caller's thread, noexcept.
 
-#include <nanospan/context.hpp>
-#include <nanospan/record.hpp>
+#include <nanospan/detail/attribute_payload.hpp>
+#include <nanospan/start_options.hpp>
 
 #include <cstdlib>
 #include <cstring>
@@ -31,6 +31,23 @@ class entry_buffer {
     used_ = 0;
     capacity_ = inline_entry_bytes;
     dropped_ = 0;
+  }
+  // What a span is born with.
+  NANOSPAN_DETAIL_COLD void add_all(start_options const& with) noexcept {
+    if (with.tracer != nullptr)
+      if (std::byte* const place = append({nullptr, 0, entry_type::scope, false}, sizeof with.tracer)) std::memcpy(place, &with.tracer, sizeof with.tracer);
+    for (attribute const& one : with.attributes) add(one);
+    for (span_link const& one : with.links) {
+      std::uint32_t const offset = used_;
+      if (!append_link(one.context)) continue;
+      std::uint32_t const before = used_;
+      for (attribute const& each : one.attributes) add(each);
+      grow_entry(offset, used_ - before);
+    }
+  }
+  // The span is not recorded after all.
+  void discard() noexcept {
+    if (on_heap()) std::free(entries_);
   }
   // What `other` holds; that one holds nothing any more.
   void take(entry_buffer const& other) noexcept {
@@ -58,8 +75,8 @@ class entry_buffer {
   }
   // The long way: a copied key, no room, a long text.
   NANOSPAN_DETAIL_COLD void add(attribute const& one) noexcept {
-    std::byte* const place = append_keyed(one.head_, one.value_size());
-    if (place != nullptr) put_value(place, one);
+    std::byte* const place = append_keyed(one.head_, attribute_payload::size(one));
+    if (place != nullptr) attribute_payload::write(place, one);
   }
   // Room for the value of an entry with any key; null when the span is full (counted).
   NANOSPAN_DETAIL_INLINE std::byte* append_keyed(entry_head const& head, std::size_t value_size, bool may_grow = false) noexcept {
@@ -78,6 +95,29 @@ class entry_buffer {
     put_word(place, entry_word(head, form));
     if (!is_short(form)) put_word(place + head_bytes(0), size);
     return place + head_bytes(form);
+  }
+  // Whether the entry at that offset is the last, and takes more: an event or a link.
+  bool is_last(std::uint32_t offset) const noexcept {
+    std::uint64_t words[2];  // the head of an entry that may grow
+    if (offset + sizeof words > used_) return false;
+    std::memcpy(words, entries_ + offset, sizeof words);
+    return (type_of(words[0]) == entry_type::event || type_of(words[0]) == entry_type::link) && offset + sizeof words + words[1] == used_;
+  }
+  void grow_entry(std::uint32_t offset, std::uint64_t bytes) noexcept {
+    std::byte* const place = entries_ + offset + head_bytes(0);
+    std::uint64_t size = 0;
+    std::memcpy(&size, place, sizeof size);
+    put_word(place, size + bytes);
+  }
+  // False where there is no room (counted).
+  bool append_link(span_context const& to) noexcept {
+    std::string_view const tracestate = to.tracestate();
+    link_payload const payload{to.trace_id(), to.span_id(), to.trace_flags(), static_cast<std::uint16_t>(to.remote() ? 1 : 0), static_cast<std::uint16_t>(tracestate.size())};
+    std::byte* const place = append({nullptr, 0, entry_type::link, false}, sizeof payload + padded(tracestate.size()), true);
+    if (place == nullptr) return false;
+    std::memcpy(place, &payload, sizeof payload);
+    if (!tracestate.empty()) std::memcpy(place + sizeof payload, tracestate.data(), tracestate.size());
+    return true;
   }
   // An entry of text, cut where the span is full and no half of a character left; a text of which nothing finds room is counted.
   NANOSPAN_DETAIL_INLINE void append_text(entry_type type, std::string_view text) noexcept {
@@ -129,14 +169,6 @@ class entry_buffer {
     put_word(place, entry_word_of(address_of(head.key), head.what, size));
     left.place += all;
     return place + head_bytes(0);
-  }
-  NANOSPAN_DETAIL_INLINE static void put_word(std::byte* place, std::uint64_t word) noexcept {
-    word = in_register(word);
-    std::memcpy(place, &word, sizeof word);
-  }
-  NANOSPAN_DETAIL_INLINE static void put_value(std::byte* place, attribute const& one) noexcept {
-    if (one.head_.type() == entry_type::string) copy_text(place, one.value_.text, one.text_size_);
-    else copy_word(place, &one.value_.bits);
   }
   // The key's characters come first in the payload, padded to 8.
   std::byte* append_copied(entry_head head, std::size_t value_size, bool may_grow) noexcept {

@@ -4,8 +4,8 @@
 // The bytes that cross threads: one record a span, written when it ends. A header of one cache line, then entries (attributes,
 // events, status, …), each a word or two and a payload padded to 8 bytes. The only vocabulary that both halves share.
 
-#include <nanospan/attribute.hpp>
 #include <nanospan/id.hpp>
+#include <nanospan/tracer.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +17,11 @@ enum class span_kind : std::uint8_t { internal = 1, server = 2, client = 3, prod
 
 namespace detail {
 
+enum site_flag : std::uint8_t {
+  attributes_follow = 1,  // the macro's own
+  has_tracer = 2,         // it is a traced_site's
+};
+
 // One per call site, static: what the source says of a span. A record holds its address.
 struct site {
   char const* name;
@@ -25,18 +30,35 @@ struct site {
   std::uint32_t line;
   std::uint16_t name_size;
   span_kind kind;
+  std::uint8_t flags;  // site_flag
 
-  consteval site(literal named, span_kind as, char const* in_file, std::uint32_t at_line, char const* in_function) noexcept
-      : name{named.data()}, file{in_file}, function{in_function}, line{at_line}, name_size{named.size()}, kind{as} {}
+  consteval site(literal named, span_kind as, char const* in_file, std::uint32_t at_line, char const* in_function, unsigned with_flags = 0) noexcept
+      : name{named.data()}, file{in_file}, function{in_function}, line{at_line}, name_size{named.size()}, kind{as}, flags{static_cast<std::uint8_t>(with_flags)} {}
 };
 // The one of a call site in this library: an inline function's, too, goes when the library is unloaded.
 struct NANOSPAN_DETAIL_OWN own_site {
   site value;
 };
+struct NANOSPAN_DETAIL_OWN traced_site {
+  site value;  // first: see tracer_of()
+  tracer const* by;
+};
+consteval own_site make_site(no_tracer, literal named, span_kind as, char const* in_file, std::uint32_t at_line, char const* in_function, unsigned with_flags) noexcept {
+  return {site{named, as, in_file, at_line, in_function, with_flags}};
+}
+consteval traced_site make_site(tracer const* by, literal named, span_kind as, char const* in_file, std::uint32_t at_line, char const* in_function, unsigned with_flags) noexcept {
+  return {site{named, as, in_file, at_line, in_function, with_flags | has_tracer}, by};
+}
+inline tracer const* tracer_of(site const& one) noexcept {
+  return (one.flags & has_tracer) != 0 ? reinterpret_cast<traced_site const*>(&one)->by : nullptr;
+}
 
 enum record_flag : std::uint8_t {
   monotonic_ticks = 1,   // start and end are nanoseconds of CLOCK_MONOTONIC, not the processor's counter
   parent_is_remote = 2,  // OTLP span flags, bit 9
+  unix_start = 4,        // start is Unix time in nanoseconds, as the user said
+  unix_end = 8,          // the same of end
+  root_on_demand = 16,   // no parent, on purpose
 };
 
 // The first word of a record, always written whole: it is soon read as one, and narrower stores are not forwarded to that.
@@ -94,10 +116,21 @@ constexpr bool key_is_copied_in(std::uint64_t word) noexcept { return (what_of(w
 // characters are copied.
 inline std::uint64_t must_be_copied(entry_head const& head) noexcept { return address_of(head.key) >> entry_key_bits | (head.what & copied_key); }
 
-// Payload of an event: the ticks, then its attributes' entries. Payload of heap_block: where the entries are instead.
+// Payload of an event: its time, then its attributes' entries.
+inline constexpr std::uint64_t unix_event_time = std::uint64_t{1} << 63;  // in `ticks`: the rest is Unix time in nanoseconds, as the user said
 struct event_payload {
   std::uint64_t ticks;
 };
+// Payload of a link: this, its tracestate (padded), its attributes' entries.
+struct link_payload {
+  nanospan::trace_id trace;
+  nanospan::span_id span;
+  std::uint32_t trace_flags;
+  std::uint16_t remote;
+  std::uint16_t tracestate_size;
+};
+static_assert(sizeof(link_payload) == 32);
+// Payload of heap_block: where the entries are instead.
 struct heap_payload {
   std::byte* block;    // from malloc, owned by the record
   std::uint64_t used;  // bytes of entries

@@ -39,6 +39,10 @@ class scoped_span : public span_recorder, detail::scope {
   NANOSPAN_DETAIL_OUT_OF_LINE explicit scoped_span(copied name, span_kind kind = span_kind::internal) noexcept {
     begin({nullptr, name.text.data(), static_cast<std::uint16_t>(name.text.size()), true, kind});
   }
+  scoped_span(literal name, start_options const& with) noexcept { begin({nullptr, name.data(), name.size(), false, with.kind}, with); }
+  scoped_span(copied name, start_options const& with) noexcept {
+    begin({nullptr, name.text.data(), static_cast<std::uint16_t>(name.text.size()), true, with.kind}, with);
+  }
   ~scoped_span() {
     if (entries_.phase >= phase::not_sampled) end();
   }
@@ -65,10 +69,24 @@ class scoped_span : public span_recorder, detail::scope {
     auto& current = thread.current;
     if (current.state != nullptr && !trusted(thread)) current.state = nullptr;
     start_any(thread, word, as, current);
-    current.trace = header().trace;
-    current.state = entries_.has_state ? state_ : nullptr;
-    open(thread, header().span, as_current());
+    become_current(thread);
     if (recording()) start_clock(word);
+  }
+  NANOSPAN_DETAIL_OUT_OF_LINE void begin(birth const& as, start_options const& with) noexcept {
+    auto& thread = detail::this_thread;
+    std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);  // Relaxed: as above.
+    set_phase(phase::absent);
+    if ((word & detail::recording_on) == 0) return count_unprovided(thread, word);
+    if (!has_slot(thread)) return;
+    auto& current = thread.current;
+    if (current.state != nullptr && !trusted(thread)) current.state = nullptr;
+    start_as_said(thread, word, as, with.parent.is_current() ? current : detail::active_context::of(with.parent.context()), with);
+    become_current(thread);
+  }
+  NANOSPAN_DETAIL_INLINE void become_current(detail::thread_block& thread) noexcept {
+    thread.current.trace = header().trace;
+    thread.current.state = entries_.has_state ? state_ : nullptr;
+    open(thread, header().span, as_current());
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void begin_not_sampled() noexcept {
     auto& thread = detail::this_thread;
@@ -82,6 +100,7 @@ class scoped_span : public span_recorder, detail::scope {
     auto& current = thread.current;
     header().trace = current.trace;
     start_sampled(thread, word, {from, nullptr, 0, false, from->kind}, detail::in_register(current.meta), detail::in_register(current.span));
+    entries_.start();
     open(thread, header().span, as_current());
     start_clock(word);
   }
@@ -121,6 +140,10 @@ class span : public span_recorder {
   NANOSPAN_DETAIL_OUT_OF_LINE span(copied name, span_context const& parent, span_kind kind = span_kind::internal) noexcept {
     begin({nullptr, name.text.data(), static_cast<std::uint16_t>(name.text.size()), true, kind}, parent);
   }
+  span(literal name, start_options const& with) noexcept { begin({nullptr, name.data(), name.size(), false, with.kind}, with); }
+  span(copied name, start_options const& with) noexcept {
+    begin({nullptr, name.text.data(), static_cast<std::uint16_t>(name.text.size()), true, with.kind}, with);
+  }
   span(span&& other) noexcept { take(other); }
   span& operator=(span&& other) noexcept {
     if (this != &other) {
@@ -135,6 +158,12 @@ class span : public span_recorder {
     release_state();
   }
 
+  /// Ends the span at that moment; one before its start counts as its start.
+  NANOSPAN_DETAIL_OUT_OF_LINE void end(timestamp at) noexcept {
+    if (!recording() || !at) return end();
+    add_flag(detail::unix_end);
+    finish(detail::this_thread, at.unix_nanoseconds());
+  }
   /// Ends the span now; what is said to it later is ignored. Its context stays usable.
   NANOSPAN_DETAIL_OUT_OF_LINE void end() noexcept {
     if (!recording()) return;
@@ -148,13 +177,25 @@ class span : public span_recorder {
     auto const parent_context = detail::active_context::of(parent);
     // Relaxed: as in scoped_span.
     std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);
-    if ((word & detail::recording_on) == 0) {
-      pass_through(parent_context);
-      return count_unprovided(thread, word);
-    }
-    if (!has_slot(thread)) return pass_through(parent_context);
+    if (!may_start(thread, word, parent_context)) return;
     start_any(thread, word, as, parent_context);
     if (recording()) start_clock(word);
+  }
+  NANOSPAN_DETAIL_OUT_OF_LINE void begin(birth const& as, start_options const& with) noexcept {
+    auto& thread = detail::this_thread;
+    span_context const parent = with.parent.is_current() ? current() : with.parent.context();
+    auto const parent_context = detail::active_context::of(parent);
+    std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);  // Relaxed: as above.
+    if (may_start(thread, word, parent_context)) start_as_said(thread, word, as, parent_context, with);
+  }
+  // False: it never starts.
+  NANOSPAN_DETAIL_INLINE bool may_start(detail::thread_block& thread, std::uint32_t word, detail::active_context const& parent) noexcept {
+    bool const on = (word & detail::recording_on) != 0;
+    if (on && has_slot(thread)) [[likely]]
+      return true;
+    pass_through(parent);
+    if (!on) count_unprovided(thread, word);
+    return false;
   }
 };
 

@@ -8,23 +8,40 @@
 #include <nanospan/entry_buffer.hpp>
 #include <nanospan/sampler.hpp>
 #include <nanospan/scope.hpp>
+#include <nanospan/start_options.hpp>
 
 #include <cstdlib>
 #include <cstring>
+#include <exception>
+#if defined(__GXX_RTTI)
+#include <typeinfo>
+#endif
 
 namespace nanospan::inline v0 {
 
 class span_recorder;
 
 namespace detail {
-class innermost_event;
-}
+template <typename Happen>
+class innermost_addition;
+struct thrown;
 
-/// An event just added; takes its attributes while it is the last thing that its span was told.
+// Null without RTTI. In each file as that is compiled.
+NANOSPAN_DETAIL_INLINE char const* type_name([[maybe_unused]] std::exception const& what) noexcept {
+#if defined(__GXX_RTTI)
+  return typeid(what).name();
+#else
+  return nullptr;
+#endif
+}
+}  // namespace detail
+
+/// An event or a link just added; takes its attributes while it is the last thing that its span was told.
 class event_attributes : public detail::attribute_setters<event_attributes> {
  private:
   friend class span_recorder;
-  friend class detail::innermost_event;
+  template <typename>
+  friend class detail::innermost_addition;
   friend class detail::attribute_setters<event_attributes>;
   event_attributes() noexcept = default;
   event_attributes(span_recorder* of, std::uint32_t offset) noexcept : span_{of}, offset_{offset} {}
@@ -53,18 +70,35 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     return {header_.trace, header_.span, header_.meta.trace_flags, remote, entries_.has_state ? state_->view() : std::string_view{}};
   }
 
-  /// Adds an event, now. Attributes go on what it returns: `span.event("retry").set({"attempt", 2})`.
-  event_attributes event(literal name) noexcept { return event_named({name.data(), name.size()}, false); }
-  event_attributes event(copied name) noexcept { return event_named(name.text, true); }
-  /// Sets status Error with a description, cut where the span is full; the last one wins (OpenTelemetry, "Set Status").
+  /// Adds an event, now, or at the moment said. Attributes go on what it returns: `span.event("retry").set({"attempt", 2})`.
+  event_attributes event(literal name, timestamp at = {}) noexcept { return event_named({name.data(), name.size()}, false, at); }
+  event_attributes event(copied name, timestamp at = {}) noexcept { return event_named(name.text, true, at); }
+  /// Adds an event "exception" with exception.type (demangled on the background thread; left out without RTTI) and exception.message. What is set on it
+  /// wins over these. Says nothing about the span's status (OpenTelemetry, "Record Exception"): `span.exception(e); span.error(e.what());`.
+  NANOSPAN_DETAIL_INLINE event_attributes exception(std::exception const& what) noexcept { return exception_named(detail::type_name(what), what.what()); }
+  /// Adds a link: a span that this one has to do with, without being its child. Attributes go on what it returns. Better said at the start (see start_options),
+  /// where a sampler sees it. One to an invalid context is kept where it has attributes or a tracestate.
+  NANOSPAN_DETAIL_OUT_OF_LINE event_attributes link(span_context const& to) noexcept {
+    if (!recording()) return {nullptr, 0};
+    std::uint32_t const offset = entries_.size();
+    if (!entries_.append_link(to)) return {nullptr, 0};
+    return {this, offset};
+  }
+  /// Replaces the name.
+  void update_name(literal name) noexcept { rename({name.data(), name.size(), detail::entry_type::name, false}); }
+  void update_name(copied name) noexcept { rename({name.text.data(), static_cast<std::uint16_t>(name.text.size()), detail::entry_type::name, true}); }
+  /// Sets status Error with a description, cut where the span is full; the last one wins, but none after ok() (OpenTelemetry, "Set Status").
   NANOSPAN_DETAIL_OUT_OF_LINE void error(std::string_view description = {}) noexcept {
     if (!recording()) return;
-    detail::record_meta meta = detail::in_register(header_.meta);  // whole: see record_meta
-    meta.status = static_cast<std::uint8_t>(detail::status_code::error);
-    header_.meta = detail::in_register(meta);
+    if (header_.meta.status == static_cast<std::uint8_t>(detail::status_code::ok)) return;
+    set_status(detail::status_code::error);
     entries_.append_text(detail::entry_type::status, description);
   }
   void error(char const* description) noexcept { error(description != nullptr ? std::string_view{description} : std::string_view{}); }
+  /// Sets status Ok, for good: whoever says so knows better than what reported errors before, or will. Leave a span that went well alone: it is Unset.
+  NANOSPAN_DETAIL_OUT_OF_LINE void ok() noexcept {
+    if (recording()) set_status(detail::status_code::ok);
+  }
 
  protected:
   using phase = detail::entry_buffer::span_phase;
@@ -98,21 +132,43 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     set_phase(phase::open);
     header_.from = as.from;
     header_.parent = parent;
-    entries_.start();
   }
   // The whole of it, for any parent: the way of roots, remote parents, samplers that must be asked, and names without a site.
-  NANOSPAN_DETAIL_INLINE void start_any(detail::thread_block& thread, std::uint32_t word, birth const& as, detail::active_context const& parent) noexcept {
+  NANOSPAN_DETAIL_INLINE void start_any(detail::thread_block& thread, std::uint32_t word, birth const& as, detail::active_context const& parent,
+                                        start_options const* with = nullptr) noexcept {
     bool const has_parent = parent.valid();
     header_.trace = has_parent ? parent.trace : thread.random.next_trace_id();
     detail::context_meta meta = parent.meta;
     if (!has_parent) meta = {0, random_flag, false, false, {}};
     auto const as_parent = has_parent ? detail::kind_of_parent(meta.flags, meta.remote) : detail::parent_kind::none;
+    if (with != nullptr) {  // before the sampler is asked, which may look at them
+      entries_.start();
+      add_name(as);
+      entries_.add_all(*with);
+    }
     auto decision = static_cast<sampling_decision>(detail::sampling_plan{word}[as_parent]);
     if (decision == sampling_decision{}) decision = ask(as, parent);
-    if (decision == sampling_decision::record_and_sample) start_sampled(thread, word, as, meta, parent.span);
-    else start_not_sampled(thread, meta.flags);
+    if (decision == sampling_decision::record_and_sample) {
+      start_sampled(thread, word, as, meta, parent.span);
+      if (with == nullptr) {
+        entries_.start();
+        if (as.from == nullptr) add_name(as);
+      }
+    } else {
+      if (with != nullptr) entries_.discard();
+      start_not_sampled(thread, meta.flags);
+    }
     if (has_parent) share_state(parent.state);
-    if (as.from == nullptr && recording()) add_name(as);
+  }
+  // The same with what the user says besides; then the clock.
+  NANOSPAN_DETAIL_OUT_OF_LINE void start_as_said(detail::thread_block& thread, std::uint32_t word, birth const& as, detail::active_context const& parent,
+                                                 start_options const& with) noexcept {
+    start_any(thread, word, as, parent, &with);
+    if (!recording()) return;
+    if (with.parent.is_root()) add_flag(detail::root_on_demand);
+    if (!with.start) return start_clock(word);
+    header_.start_ticks = with.start.unix_nanoseconds();
+    add_flag(detail::unix_start);
   }
   // A span that never starts, for want of a provider or a slot, but knows what would have been its parent.
   void pass_through(detail::active_context const& parent) noexcept {
@@ -134,6 +190,11 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     header_.start_ticks = detail::read_clock((word & detail::recording_monotonic) != 0);
   }
   detail::record_header& header() noexcept { return header_; }
+  void add_flag(detail::record_flag flag) noexcept {
+    detail::record_meta meta = detail::in_register(header_.meta);  // whole: see record_meta
+    meta.flags |= flag;
+    header_.meta = detail::in_register(meta);
+  }
   // Ends the span: after it nothing is recorded. Ticks are read by the caller, first of all.
   NANOSPAN_DETAIL_INLINE void finish(detail::thread_block& thread, std::uint64_t end_ticks) noexcept {
     entries_.phase = phase::ended;
@@ -174,11 +235,26 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
  private:
   friend class event_attributes;
   friend class scoped_span;
-  friend class detail::innermost_event;
+  friend struct detail::thrown;
   friend class detail::attribute_setters<span_recorder>;
 
-  event_attributes event_named(std::string_view name, bool copied) noexcept {
-    return add_event({name.data(), static_cast<std::uint16_t>(name.size()), detail::entry_type::event, copied});
+  NANOSPAN_DETAIL_INLINE event_attributes event_named(std::string_view name, bool copied, timestamp at = {}) noexcept {
+    detail::entry_head const head{name.data(), static_cast<std::uint16_t>(name.size()), detail::entry_type::event, copied};
+    return at ? add_event(head, at.unix_nanoseconds() | detail::unix_event_time) : add_event(head);
+  }
+  NANOSPAN_DETAIL_OUT_OF_LINE event_attributes exception_named(char const* type, char const* message) noexcept {
+    literal const name = "exception";
+    auto event = event_named({name.data(), name.size()}, false);
+    if (type != nullptr) event.set({"exception.type", detail::type_name_of{type}});
+    return event.set({"exception.message", message});
+  }
+  NANOSPAN_DETAIL_COLD void rename(detail::entry_head const& head) noexcept {
+    if (recording()) entries_.append_keyed(head, 0);
+  }
+  void set_status(detail::status_code code) noexcept {
+    detail::record_meta meta = detail::in_register(header_.meta);  // whole: see record_meta
+    meta.status = static_cast<std::uint8_t>(code);
+    header_.meta = detail::in_register(meta);
   }
 
   NANOSPAN_DETAIL_COLD sampling_decision ask(birth const& as, detail::active_context const& parent) const noexcept {
@@ -196,16 +272,18 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (!recording()) return;
     entries_.add_all(each...);
   }
-  NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept {
-    entries_.append_keyed({as.name, as.name_size, detail::entry_type::name, as.name_is_copied}, 0);
-  }
   NANOSPAN_DETAIL_OUT_OF_LINE event_attributes add_event(detail::entry_head const& head) noexcept {
     if (!recording()) return {nullptr, 0};
+    return add_event(head, end_ticks());
+  }
+  NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept { entries_.append_keyed({as.name, as.name_size, detail::entry_type::name, as.name_is_copied}, 0); }
+  event_attributes add_event(detail::entry_head const& head, std::uint64_t ticks) noexcept {
+    if (!recording()) return {nullptr, 0};
     std::uint32_t const offset = entries_.size();
-    detail::event_payload const now{end_ticks()};
-    std::byte* const place = entries_.append_keyed(head, sizeof now, true);
+    detail::event_payload const at{ticks};
+    std::byte* const place = entries_.append_keyed(head, sizeof at, true);
     if (place == nullptr) return {nullptr, 0};
-    std::memcpy(place, &now, sizeof now);
+    std::memcpy(place, &at, sizeof at);
     return {this, offset};
   }
 
@@ -288,15 +366,12 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
 
 inline void event_attributes::add(attribute const& one) noexcept {
   if (span_ == nullptr || !span_->recording()) return;
+  // Something else came after it, or the span is another one by now.
   detail::entry_buffer& entries = span_->entries_;
-  std::uint64_t words[2]{};  // the head of an entry that may grow
-  bool const in_bounds = offset_ + sizeof words <= entries.size();  // the span may be another one by now
-  if (in_bounds) std::memcpy(words, entries.bytes() + offset_, sizeof words);
-  std::uint64_t const end = offset_ + sizeof words + words[1];
-  if (!in_bounds || detail::type_of(words[0]) != detail::entry_type::event || end != entries.size()) return entries.drop();  // something else came after the event
-  entries.add(one);
-  words[1] += entries.size() - end;
-  std::memcpy(entries.bytes() + offset_, words, sizeof words);
+  if (!entries.is_last(offset_)) return entries.drop();
+  std::uint32_t const before = entries.size();
+  entries.add_all(one);
+  entries.grow_entry(offset_, entries.size() - before);
 }
 
 }  // namespace nanospan::inline v0

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What a span that is no macro's may be born with: kind, parent, time, attributes, links, tracer. Lives for one full expression.
+
+#include <nanospan/context.hpp>
+#include <nanospan/record.hpp>
+
+namespace nanospan::inline v0 {
+
+/// A moment that the user says: Unix time in nanoseconds, made of a time point of std::chrono::system_clock without the need to include <chrono> here.
+class timestamp {
+ public:
+  /// None: the moment of the call.
+  constexpr timestamp() noexcept = default;
+  template <typename TimePoint>
+    requires requires(TimePoint at) { TimePoint::clock::to_time_t(at); at.time_since_epoch().count(); }
+  constexpr explicit(false) timestamp(TimePoint at) noexcept {
+    using period = typename TimePoint::duration::period;
+    static_assert(1'000'000'000 * period::num % period::den == 0, "a span's times have at most nanoseconds");
+    unix_nanoseconds_ = static_cast<std::uint64_t>(at.time_since_epoch().count() * (1'000'000'000 * period::num / period::den));
+  }
+  static constexpr timestamp of_unix_nanoseconds(std::uint64_t nanoseconds) noexcept {
+    timestamp at;
+    at.unix_nanoseconds_ = nanoseconds;
+    return at;
+  }
+  constexpr std::uint64_t unix_nanoseconds() const noexcept { return unix_nanoseconds_; }
+  constexpr explicit operator bool() const noexcept { return unix_nanoseconds_ != 0; }
+
+ private:
+  std::uint64_t unix_nanoseconds_ = 0;
+};
+
+/// Says that a span begins a trace, whatever is current: `{.parent = nanospan::root}`.
+struct root_type {};
+inline constexpr root_type root{};
+
+/// Whose child a span is: the thread's current context's, unless said otherwise.
+class parent_choice {
+ public:
+  parent_choice() noexcept = default;
+  explicit(false) parent_choice(root_type) noexcept : how_{how::none} {}
+  /// An invalid context is no parent: a root, and no mistake.
+  explicit(false) parent_choice(span_context context) noexcept : how_{context.valid() ? how::given : how::none}, context_{std::move(context)} {}
+
+  bool is_current() const noexcept { return how_ == how::current; }
+  bool is_root() const noexcept { return how_ == how::none; }
+  span_context const& context() const noexcept { return context_; }
+
+ private:
+  enum class how : std::uint8_t { current, none, given };
+  how how_ = how::current;
+  span_context context_;
+};
+
+/// A span that another one has to do with, without being its parent (OpenTelemetry, "Link").
+struct span_link {
+  span_context context;
+  std::initializer_list<attribute> attributes = {};
+};
+
+/// `nanospan::span s{"resize", {.kind = nanospan::span_kind::consumer, .parent = from, .links = {{other}}}};` Attributes and links said here are
+/// what a sampler can look at: prefer them to later ones.
+struct start_options {
+  span_kind kind = span_kind::internal;
+  parent_choice parent = {};
+  /// None: now.
+  timestamp start = {};
+  std::initializer_list<attribute> attributes = {};
+  std::initializer_list<span_link> links = {};
+  /// Null: nanospan's own.
+  nanospan::tracer const* tracer = nullptr;
+};
+
+}  // namespace nanospan::inline v0
