@@ -2685,6 +2685,9 @@ class duration {
 /// from tracer_provider's constructor and destructor; must not throw or block for long.
 using message_handler = void (*)(std::string_view line) noexcept;
 
+/// Which messages are passed on: those of the level, and worse ones.
+enum class log_level : std::uint8_t { unset, none, error, warn, info, debug };
+
 /// Thrown by constructors only; what() names the option and the offending value.
 class NANOSPAN_DETAIL_SHARED configuration_error : public std::exception {
  public:
@@ -2724,7 +2727,7 @@ struct options {
   /// Beside and over those of OTEL_RESOURCE_ATTRIBUTES: {{"deployment.environment.name", "staging"}}.
   std::vector<std::pair<std::string, std::string>> resource_attributes = {};
 
-  /// Where spans go. Null: OTEL_TRACES_EXPORTER (otlp, console or none), else OTLP over HTTP with the four options below.
+  /// Where spans go. Null: OTEL_TRACES_EXPORTER (none, or one or both of otlp and console, by commas), else OTLP over HTTP with the four options below.
   shared<nanospan::exporter> exporter = nullptr;
   /// The collector's address: scheme, host, port; "/v1/traces" is appended where it has no path. OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
   /// (used as it stands), else OTEL_EXPORTER_OTLP_ENDPOINT (with "v1/traces" appended), else http://localhost:4318/v1/traces.
@@ -2737,6 +2740,8 @@ struct options {
   /// (milliseconds; the time that OpenTelemetry's processor gives its exporter for a batch; 0: for ever), else 60 s.
   duration retry_limit = duration::unset();
 
+  /// Nothing is recorded and nobody is told so; contexts are propagated all the same. Or OTEL_SDK_DISABLED=true.
+  bool disabled = false;
   /// Null: OTEL_TRACES_SAMPLER with OTEL_TRACES_SAMPLER_ARG, else parent-based, always on.
   shared<nanospan::sampler const> sampler = nullptr;
 
@@ -2775,6 +2780,8 @@ struct options {
   int background_realtime_priority = 0;
   /// Null: one line to stderr, beginning with "nanospan: ".
   message_handler on_message = nullptr;
+  /// Unset: OTEL_LOG_LEVEL (none, error, warn, info or debug), else info.
+  nanospan::log_level log_level = nanospan::log_level::unset;
 };
 
 }  // namespace nanospan::inline v0
@@ -2917,6 +2924,22 @@ class NANOSPAN_DETAIL_SHARED console_exporter final : public exporter {
  private:
   struct state;
   shared<state> state_;
+};
+
+/// The same spans to several exporters. What the first says of a batch decides what becomes of it, and is counted; it alone gets one again. Each of the
+/// others gets a batch once, at its first attempt, and what it says of it is nobody's business.
+class NANOSPAN_DETAIL_SHARED composite_exporter final : public exporter {
+ public:
+  /// Throws configuration_error where there is none, or a null one.
+  explicit composite_exporter(std::vector<shared<exporter>> all);
+
+  export_result export_batch(batch const& spans, export_wait& wait) override;
+  std::uint64_t shutdown(export_wait& wait) override;
+  std::string description() const override;
+
+ private:
+  std::vector<shared<exporter>> all_;
+  std::size_t last_ = 0;  // a hash of the batch that the others got
 };
 
 /// Where and how otlp_http_exporter sends. tracer_provider fills it from its options and the environment.
@@ -3681,18 +3704,14 @@ class clock_converter {
 
 }  // namespace nanospan::inline v0::detail
 
-// ---- nanospan/environment.hpp --------------------------------------------------------------------------------------------------
+// ---- nanospan/messages.hpp -----------------------------------------------------------------------------------------------------
 
-// The OTEL_ variables (OpenTelemetry, "Environment Variable Specification"): an empty one counts as unset, a bad one is reported by
-// name and ignored. Read once, by the thread that constructs the provider.
+// What the library says, as far as options.log_level lets it pass: an error is about spans that are lost, a warning about what is ignored or
+// works less well than it should, an info about what works again. Any thread.
 
-#include <algorithm>
 #include <climits>
-#include <optional>
 
 namespace nanospan::inline v0::detail {
-
-using pair_list = std::vector<std::pair<std::string, std::string>>;
 
 inline void default_message_handler(std::string_view line) noexcept {
   try {
@@ -3704,9 +3723,39 @@ inline void default_message_handler(std::string_view line) noexcept {
   }
 }
 
+class messages {
+ public:
+  explicit(false) messages(message_handler to, log_level most = log_level::info) noexcept : to_{to}, most_{most} {}
+
+  void say(log_level level, std::string_view line) const noexcept {
+    if (level <= most_) to_(line);
+  }
+  void error(std::string_view line) const noexcept { say(log_level::error, line); }
+  void warn(std::string_view line) const noexcept { say(log_level::warn, line); }
+  void debug(std::string_view line) const noexcept { say(log_level::debug, line); }
+
+ private:
+  message_handler to_;
+  log_level most_;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/environment.hpp --------------------------------------------------------------------------------------------------
+
+// The OTEL_ variables (OpenTelemetry, "Environment Variable Specification"): an empty one counts as unset, a bad one is reported by
+// name and ignored. Read once, by the thread that constructs the provider.
+
+#include <algorithm>
+#include <optional>
+
+namespace nanospan::inline v0::detail {
+
+using pair_list = std::vector<std::pair<std::string, std::string>>;
+
 class environment {
  public:
-  explicit environment(message_handler to) noexcept : report_{to} {}
+  explicit environment(messages report) noexcept : report_{report} {}
 
   static std::optional<std::string> text(char const* name) {
     char const* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): when the provider is made, as the standard's variables are read
@@ -3714,7 +3763,32 @@ class environment {
     return std::string{value};
   }
   // True only for "true", in any case.
-  static bool boolean(char const* name) { return lower(text(name).value_or("")) == "true"; }
+  bool boolean(char const* name) const {
+    auto const value = text(name);
+    if (!value) return false;
+    std::string const known = lower(*value);
+    if (known != "true" && known != "false") ignored(name, *value, "neither true nor false");
+    return known == "true";
+  }
+  // The place of the value among the `known` ones, in any case.
+  std::optional<std::size_t> choice(char const* name, std::initializer_list<std::string_view> known, char const* what) const {
+    auto const value = text(name);
+    if (!value) return std::nullopt;
+    auto const* const found = std::find(known.begin(), known.end(), lower(std::string{trimmed(*value)}));
+    if (found != known.end()) return static_cast<std::size_t>(found - known.begin());
+    ignored(name, *value, what);
+    return std::nullopt;
+  }
+  // "a,B , c": each once, in small letters.
+  static std::vector<std::string> names(char const* name) {
+    std::vector<std::string> found;
+    std::string const value = lower(text(name).value_or(""));
+    for_each_member(value, [&](std::string_view member) {
+      if (std::find(found.begin(), found.end(), member) == found.end()) found.emplace_back(member);
+      return true;
+    });
+    return found;
+  }
 
   // Digits only.
   std::optional<std::uint64_t> number(char const* name, std::uint64_t least, std::uint64_t greatest, char const* what) const {
@@ -3735,6 +3809,14 @@ class environment {
   std::optional<duration> timeout(char const* name) const {
     auto const given = milliseconds(name);
     return given == duration{} ? duration::of_nanoseconds(std::numeric_limits<std::int64_t>::max()) : given;
+  }
+  // From 0 to 1.
+  std::optional<double> ratio(char const* name) const {
+    auto const value = text(name);
+    if (!value) return std::nullopt;
+    auto const parsed = parse_ratio(*value);
+    if (!parsed) ignored(name, *value, "not a number from 0 to 1");
+    return parsed;
   }
   // "k=v,k2=v2", values percent-decoded; any error discards the whole (OpenTelemetry, "Specifying resource information via an
   // environment variable").
@@ -3762,26 +3844,51 @@ class environment {
     auto const visible = [](char c) { return c == '\t' || (static_cast<unsigned char>(c) >= ' ' && c != 0x7f); };
     return !name.empty() && std::all_of(name.begin(), name.end(), token) && std::all_of(value.begin(), value.end(), visible);
   }
-  void ignored(char const* name, std::string_view value, char const* why) const {
-    report(joined({name, "=\"", value, "\" is ignored: ", why}));
-  }
-  void report(std::string const& line) const { report_(line); }
+  void ignored(char const* name, std::string_view value, char const* why) const { warn(joined({name, "=\"", value, "\" is ignored: ", why})); }
+  void warn(std::string const& line) const noexcept { report_.warn(line); }
+  messages const& report() const noexcept { return report_; }
 
   static std::optional<pair_list> parse_pairs(std::string_view list) {
     pair_list parsed;
-    while (!list.empty()) {
-      std::size_t const comma = list.find(',');
-      std::string_view const member = trimmed(list.substr(0, comma));
-      list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
-      if (member.empty()) continue;
+    bool const good = for_each_member(list, [&](std::string_view member) {
       std::size_t const equals = member.find('=');
-      if (equals == std::string_view::npos) return std::nullopt;
+      if (equals == std::string_view::npos) return false;
       auto key = percent_decoded(trimmed(member.substr(0, equals)));
       auto value = percent_decoded(trimmed(member.substr(equals + 1)));
-      if (!key || key->empty() || !value) return std::nullopt;
+      if (!key || key->empty() || !value) return false;
       parsed.emplace_back(std::move(*key), std::move(*value));
-    }
+      return true;
+    });
+    if (!good) return std::nullopt;
     return parsed;
+  }
+  // By hand: from_chars of a double is not in every library, and strtod asks the locale. Right to the last bit but one.
+  static std::optional<double> parse_ratio(std::string_view text) noexcept {
+    int exponent = 0;
+    if (std::size_t const e = text.find_first_of("eE"); e != std::string_view::npos) {
+      auto const [end, error] = std::from_chars(text.data() + e + 1, text.data() + text.size(), exponent);
+      if (error != std::errc{} || end != text.data() + text.size() || exponent < -400 || exponent > 400) return std::nullopt;
+      text = text.substr(0, e);
+    }
+    double digits = 0;
+    double scale = 1;
+    bool any = false;
+    bool fraction = false;
+    for (char const c : text) {
+      if (c == '.' && !fraction) {
+        fraction = true;
+        continue;
+      }
+      if (c < '0' || c > '9') return std::nullopt;
+      any = true;
+      if (digits > 0x1p53 && fraction) continue;  // beyond what a double can hold
+      digits = digits * 10 + (c - '0');
+      if (fraction) scale *= 10;
+    }
+    for (; exponent > 0; --exponent) digits *= 10;
+    for (; exponent < 0; ++exponent) scale *= 10;
+    if (!any || !(digits <= scale)) return std::nullopt;
+    return digits / scale;
   }
   static std::string lower(std::string text) {
     for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -3789,6 +3896,17 @@ class environment {
   }
 
  private:
+  // Of a list by commas: those that are not empty, trimmed. False where `take` is for one.
+  template <typename Take>
+  static bool for_each_member(std::string_view list, Take&& take) {
+    while (!list.empty()) {
+      std::size_t const comma = std::min(list.find(','), list.size());
+      std::string_view const member = trimmed(list.substr(0, comma));
+      list.remove_prefix(std::min(comma + 1, list.size()));
+      if (!member.empty() && !take(member)) return false;
+    }
+    return true;
+  }
   static std::string_view trimmed(std::string_view text) noexcept {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
     while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
@@ -3812,7 +3930,7 @@ class environment {
     return decoded;
   }
 
-  message_handler report_;
+  messages report_;
 };
 
 }  // namespace nanospan::inline v0::detail
@@ -4201,13 +4319,123 @@ class attribute_set {
 
 }  // namespace nanospan::inline v0::detail
 
+// ---- nanospan/exporter_choice.hpp ----------------------------------------------------------------------------------------------
+
+// Where spans go when the options name no exporter: OTEL_TRACES_EXPORTER and the OTEL_EXPORTER_OTLP_ variables (OpenTelemetry protocol exporter), of
+// which the one for traces wins over the one for all signals. Constructor's thread.
+
+namespace nanospan::inline v0::detail {
+
+class exporter_choice {
+ public:
+  exporter_choice(options& with, environment const& env) : options_{with}, env_{env} {}
+
+  // Null where the environment says none. Completes the options of the exporter that is made.
+  shared<exporter> make() const {
+    bool otlp = false;
+    bool console = false;
+    bool none = false;
+    for (std::string const& name : environment::names(variable)) {
+      bool* const known = name == "otlp" ? &otlp : name == "console" ? &console : name == "none" ? &none : nullptr;
+      if (known != nullptr) *known = true;
+      else env_.ignored(variable, name, "known are otlp, console and none");
+    }
+    if (none && !otlp && !console) return nullptr;
+    if (none) env_.ignored(variable, "none", "there are others beside it");
+    if (!console) return make_otlp();
+    auto drawn = shared<exporter>::make<console_exporter>();
+    if (!otlp) return drawn;
+    return shared<exporter>::make<composite_exporter>(std::vector{make_otlp(), std::move(drawn)});
+  }
+
+ private:
+  static constexpr char const* variable = "OTEL_TRACES_EXPORTER";
+
+  shared<exporter> make_otlp() const {
+    report_what_is_not_there();
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}) {
+      auto const given = env_.headers(name);
+      if (!given) continue;
+      options_.headers.insert(options_.headers.begin(), given->begin(), given->end());  // the options' come later and win
+      break;
+    }
+    options_.export_timeout = timeout();
+    otlp_http_options http;
+    http.headers = options_.headers;
+    http.timeout = options_.export_timeout;
+    return shared<exporter>::make<otlp_http_exporter>(at(std::move(http)));
+  }
+  void report_what_is_not_there() const {
+    // Until one of the two says what there is.
+    auto const report = [&](std::initializer_list<char const*> names, std::string_view there_is, char const* what) {
+      for (char const* name : names)
+        if (env_.choice(name, {there_is}, what)) return;
+    };
+    report({"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"}, "http/protobuf", "spans are sent as http/protobuf");
+    report({"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"}, "none", "compression is not supported");
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
+                             "OTEL_EXPORTER_OTLP_CLIENT_KEY", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"})
+      if (auto const file = environment::text(name)) env_.ignored(name, *file, url::only_http);
+  }
+  duration timeout() const {
+    if (options_.export_timeout != duration::unset()) return options_.export_timeout;
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"})
+      if (auto const given = env_.milliseconds(name)) return *given;  // zero means none to both
+    return otlp_http_options{}.timeout;
+  }
+
+  // The same with its URL filled in.
+  otlp_http_options at(otlp_http_options http) const {
+    if (!options_.endpoint.empty()) {
+      auto const parsed = url::parse(options_.endpoint);
+      bool const bare = parsed && (parsed->target.empty() || parsed->target == "/");
+      http.url = bare ? with_path(options_.endpoint) : options_.endpoint;
+      http.url_source = "options.endpoint";
+      return http;
+    }
+    struct {
+      char const* name;
+      bool is_base;
+    } const variables[] = {{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", false}, {"OTEL_EXPORTER_OTLP_ENDPOINT", true}};
+    for (auto const& [name, is_base] : variables) {
+      auto const given = environment::text(name);
+      if (!given) continue;
+      auto const parsed = url::parse(*given);
+      if (!parsed || parsed->scheme != "http") {
+        env_.ignored(name, url::without_credentials(*given), parsed ? url::only_http : "not a URL like http://localhost:4318");
+        continue;
+      }
+      http.url = is_base ? with_path(*given) : *given;
+      http.url_source = name;
+      return http;
+    }
+    return http;
+  }
+  static std::string with_path(std::string const& base) {
+    std::size_t const query = std::min(base.find_first_of("?#"), base.size());
+    std::string const path = base.substr(0, query);
+    return path + (path.ends_with('/') ? "v1/traces" : "/v1/traces") + base.substr(query);
+  }
+
+  options& options_;
+  environment const& env_;
+};
+
+}  // namespace nanospan::inline v0::detail
+
 // ---- nanospan/configuration.hpp ------------------------------------------------------------------------------------------------
 
 // The options as the provider will use them: checked, and completed from the environment. Constructor's thread.
 
-#include <algorithm>
-
 namespace nanospan::inline v0::detail {
+
+// Who hears what from the first message on.
+inline messages messages_of(options const& with) {
+  message_handler const to = with.on_message != nullptr ? with.on_message : default_message_handler;
+  if (with.log_level != log_level::unset) return {to, with.log_level};
+  auto const chosen = environment{to}.choice("OTEL_LOG_LEVEL", {"none", "error", "warn", "info", "debug"}, "known are none, error, warn, info and debug");
+  return {to, chosen ? static_cast<log_level>(*chosen + 1) : log_level::info};
+}
 
 class configuration {
  public:
@@ -4243,27 +4471,22 @@ class configuration {
     struct {
       char const* name;
       duration value;
-    } const durations[] = {{"export_timeout", o.export_timeout}, {"retry_limit", o.retry_limit}, {"schedule_delay", o.schedule_delay}, {"shutdown_limit", o.shutdown_limit}};
-    for (auto const& [name, value] : durations)
-      require(value >= duration{} || value == duration::unset(), joined({"options.", name, " is ", std::to_string(value.nanoseconds()), " ns; it must not be negative"}));
+      bool may_be_unset;
+    } const durations[] = {{"export_timeout", o.export_timeout, true}, {"retry_limit", o.retry_limit, true}, {"schedule_delay", o.schedule_delay, true}, {"shutdown_limit", o.shutdown_limit, false}};
+    for (auto const& [name, value, may_be_unset] : durations)
+      require(value >= duration{} || (may_be_unset && value == duration::unset()), joined({"options.", name, " is ", std::to_string(value.nanoseconds()), " ns; it must not be negative"}));
   }
 
-  // False where the environment says that nothing is to be exported.
+  // False where nothing is to be exported.
   bool complete() {
-    if (environment::boolean("OTEL_SDK_DISABLED")) return false;
-    report_what_is_not_there_yet();
+    options_.disabled |= env_.boolean("OTEL_SDK_DISABLED");
+    if (options_.disabled) return false;
     complete_limits();
     complete_batches();
-    if (options_.sampler == nullptr) options_.sampler = shared<sampler const>::make<parent_based_sampler>();
-    if (options_.exporter != nullptr) return true;
-    std::string const chosen = environment::lower(environment::text("OTEL_TRACES_EXPORTER").value_or("otlp"));
-    if (chosen == "none") return false;
-    if (chosen == "console") {
-      options_.exporter = shared<exporter>::make<console_exporter>();
-      return true;
-    }
-    if (chosen != "otlp") env_.ignored("OTEL_TRACES_EXPORTER", chosen, "known are otlp, console and none");
-    options_.exporter = make_otlp();
+    complete_sampler();
+    if (options_.exporter == nullptr) options_.exporter = exporter_choice{options_, env_}.make();
+    if (options_.exporter == nullptr) return false;
+    env_.report().debug(joined({"sending to ", options_.exporter->description(), "; sampler ", options_.sampler->description()}));
     return true;
   }
 
@@ -4291,7 +4514,7 @@ class configuration {
   std::optional<std::size_t> count(char const* name) const {
     auto const given = size(name);
     if (!given || *given <= span_limits::greatest_count) return given;
-    env_.report(joined({name, " is ", std::to_string(*given), "; 4096 is used, the most that there is"}));
+    env_.warn(joined({name, " is ", std::to_string(*given), "; 4096 is used, the most that there is"}));
     return span_limits::greatest_count;
   }
 
@@ -4316,64 +4539,22 @@ class configuration {
     auto const limit = env_.timeout("OTEL_BSP_EXPORT_TIMEOUT");
     if (options_.retry_limit == duration::unset()) options_.retry_limit = limit.value_or(duration::of_milliseconds(60'000));
   }
-  void report_what_is_not_there_yet() const {
-    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"}) {
-      auto const protocol = environment::text(name);
-      if (protocol && environment::lower(*protocol) != "http/protobuf") env_.ignored(name, *protocol, "spans are sent as http/protobuf");
-    }
-    if (auto const sampler = environment::text("OTEL_TRACES_SAMPLER"); sampler && environment::lower(*sampler) != "parentbased_always_on")
-      env_.ignored("OTEL_TRACES_SAMPLER", *sampler, "set options.sampler");
-  }
-  shared<exporter> make_otlp() const {
-    otlp_http_options http;
-    http.headers = options_.headers;
-    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}) {
-      auto const given = env_.headers(name);
-      if (!given) continue;
-      http.headers.insert(http.headers.begin(), given->begin(), given->end());  // the options' come later and win
-      break;
-    }
-    http.timeout = timeout();
-    return shared<exporter>::make<otlp_http_exporter>(at(std::move(http)));
-  }
-  duration timeout() const {
-    if (options_.export_timeout != duration::unset()) return options_.export_timeout;
-    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"})
-      if (auto const given = env_.milliseconds(name)) return *given;
-    return otlp_http_options{}.timeout;
-  }
 
-  // The same with its URL filled in.
-  otlp_http_options at(otlp_http_options http) const {
-    if (!options_.endpoint.empty()) {
-      auto const parsed = url::parse(options_.endpoint);
-      bool const bare = parsed && (parsed->target.empty() || parsed->target == "/");
-      http.url = bare ? with_path(options_.endpoint) : options_.endpoint;
-      http.url_source = "options.endpoint";
-      return http;
+  void complete_sampler() const {
+    if (options_.sampler != nullptr) return;
+    auto const chosen = env_.choice("OTEL_TRACES_SAMPLER",
+                                    {"parentbased_always_on", "always_on", "always_off", "traceidratio", "parentbased_always_off", "parentbased_traceidratio"},
+                                    "known are always_on, always_off, traceidratio, and parentbased_ before each");
+    auto const ratio = [&] { return shared<sampler const>::make<trace_id_ratio_sampler>(env_.ratio("OTEL_TRACES_SAMPLER_ARG").value_or(1.0)); };
+    auto const below_root = [](shared<sampler const> root) { return shared<sampler const>::make<parent_based_sampler>(parent_based_slots{.root = std::move(root)}); };
+    switch (chosen.value_or(0)) {
+      case 1: options_.sampler = shared<sampler const>::make<always_on_sampler>(); return;
+      case 2: options_.sampler = shared<sampler const>::make<always_off_sampler>(); return;
+      case 3: options_.sampler = ratio(); return;
+      case 4: options_.sampler = below_root(shared<sampler const>::make<always_off_sampler>()); return;
+      case 5: options_.sampler = below_root(ratio()); return;
+      default: options_.sampler = shared<sampler const>::make<parent_based_sampler>();
     }
-    struct {
-      char const* name;
-      bool is_base;
-    } const variables[] = {{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", false}, {"OTEL_EXPORTER_OTLP_ENDPOINT", true}};
-    for (auto const& [name, is_base] : variables) {
-      auto const given = environment::text(name);
-      if (!given) continue;
-      auto const parsed = url::parse(*given);
-      if (!parsed || parsed->scheme != "http") {
-        env_.ignored(name, url::without_credentials(*given), parsed ? url::only_http : "not a URL like http://localhost:4318");
-        continue;
-      }
-      http.url = is_base ? with_path(*given) : *given;
-      http.url_source = name;
-      return http;
-    }
-    return http;
-  }
-  static std::string with_path(std::string const& base) {
-    std::size_t const query = std::min(base.find_first_of("?#"), base.size());
-    std::string const path = base.substr(0, query);
-    return path + (path.ends_with('/') ? "v1/traces" : "/v1/traces") + base.substr(query);
   }
 
   options& options_;
@@ -4819,6 +5000,53 @@ export_result memory_exporter::export_batch(batch const& spans, export_wait&) {
   return {};
 }
 std::string memory_exporter::description() const { return "memory"; }
+
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/exporters/composite.hpp ------------------------------------------------------------------------------------------
+
+// One batch to several exporters. Background thread.
+
+#include <functional>
+
+namespace nanospan::inline v0 {
+namespace detail {
+
+template <typename Call>
+void for_all_but_the_first(std::vector<shared<exporter>> const& all, Call&& call) {
+  for (std::size_t at = 1; at < all.size(); ++at) {
+    try {
+      call(*all[at]);
+    } catch (...) {  // NOLINT(bugprone-empty-catch): no reason to keep it from the rest
+    }
+  }
+}
+
+}  // namespace detail
+
+composite_exporter::composite_exporter(std::vector<shared<exporter>> all) : all_{std::move(all)} {
+  if (all_.empty()) throw configuration_error{"a composite_exporter without an exporter"};
+  for (auto const& one : all_)
+    if (one == nullptr) throw configuration_error{"a composite_exporter with a null exporter"};
+}
+
+export_result composite_exporter::export_batch(batch const& spans, export_wait& wait) {
+  // A batch that comes again has the same bytes, and no other has them: there are random ids in it.
+  std::size_t const hash = std::hash<std::string_view>{}(spans.otlp);
+  if (std::exchange(last_, hash) != hash) detail::for_all_but_the_first(all_, [&](exporter& other) { other.export_batch(spans, wait); });
+  return all_.front()->export_batch(spans, wait);
+}
+
+std::uint64_t composite_exporter::shutdown(export_wait& wait) {
+  detail::for_all_but_the_first(all_, [&](exporter& other) { other.shutdown(wait); });
+  return all_.front()->shutdown(wait);
+}
+
+std::string composite_exporter::description() const {
+  std::string all;
+  for (auto const& one : all_) all += (all.empty() ? "" : " and ") + one->description();
+  return all;
+}
 
 }  // namespace nanospan::inline v0
 
@@ -5659,6 +5887,7 @@ class collector {
 // The queue of encoded batches and what becomes of each: confirmed, retried with back-off and jitter, given up; every span of it is
 // counted once. One thread at a time; waits only inside the exporter, through the wait that it is given.
 
+#include <algorithm>
 #include <iterator>
 #include <list>
 
@@ -5673,7 +5902,7 @@ struct sender_limits {
 
 class sender {
  public:
-  sender(shared<exporter> to, sender_limits limits, message_handler report)
+  sender(shared<exporter> to, sender_limits limits, messages report)
       : exporter_{std::move(to)}, limits_{limits}, report_{report} {
     random_.seed();
   }
@@ -5726,7 +5955,7 @@ class sender {
       background.exported.add(std::uint64_t{0} - lost);  // it had taken them
       background.dropped_shutdown.add(lost);
     } catch (...) {
-      say([] { return std::string{"the exporter threw while it was shut down"}; });
+      say(log_level::error, [] { return std::string{"the exporter threw while it was shut down"}; });
     }
     exporter_ = nullptr;
   }
@@ -5771,7 +6000,7 @@ class sender {
     std::uint64_t const now = monotonic_nanoseconds();
     if (now < next_rejection_told_) return;
     next_rejection_told_ = now + between_complaints;
-    say([&] { return joined({"the collector rejected ", std::to_string(rejected_untold_), " spans: ", result.message}); });
+    say(rejected_untold_ == 0 ? log_level::warn : log_level::error, [&] { return joined({"the collector rejected ", std::to_string(rejected_untold_), " spans: ", result.message}); });
     rejected_untold_ = 0;
   }
 
@@ -5823,38 +6052,38 @@ class sender {
     told_ = now >= next_trouble_told_;
     if (!told_) return;
     next_trouble_told_ = now + between_complaints;
-    say([&] {
-      bool const again = result.what != export_result::outcome::failure;
+    bool const again = result.what != export_result::outcome::failure;
+    say(again ? log_level::warn : log_level::error, [&] {
       return joined({"cannot send to ", exporter_->description(), ": ", result.message, again ? "; spans wait and are retried" : "; these spans are lost"});
     });
   }
   void recovered() {
     std::uint64_t const lost = std::exchange(lost_in_trouble_, 0);
     if (!std::exchange(in_trouble_, false) || !told_) return;
-    say([&] { return joined({"sending again to ", exporter_->description(), "; ", std::to_string(lost), " spans were lost meanwhile"}); });
+    say(log_level::info, [&] { return joined({"sending again to ", exporter_->description(), "; ", std::to_string(lost), " spans were lost meanwhile"}); });
   }
   // Nothing fails, and yet the exporter is slower than the program.
   void overflowed() {
     std::uint64_t const now = monotonic_nanoseconds();
     if (now < next_overflow_told_) return;
     next_overflow_told_ = now + between_complaints;
-    say([&] {
+    say(log_level::error, [&] {
       return joined({std::to_string(lost_to_overflow_), " spans were dropped: ", exporter_->description(), " is slower than spans are recorded, and the queue is full (options.max_queue_bytes)"});
     });
     lost_to_overflow_ = 0;
   }
   // A message is worth no exception.
   template <typename Compose>
-  void say(Compose&& compose) const noexcept {
+  void say(log_level level, Compose&& compose) const noexcept {
     try {
-      report_(compose());
+      report_.say(level, compose());
     } catch (...) {  // no memory, no message
     }
   }
 
   shared<exporter> exporter_;
   sender_limits limits_;
-  message_handler report_;
+  messages report_;
   std::list<queued> queue_;  // the front stays where it is while it is being sent
   std::size_t bytes_ = 0;
   std::uint64_t pushed_ = 0;
@@ -5891,7 +6120,7 @@ namespace nanospan::inline v0::detail {
 
 class pipeline : export_wait {
  public:
-  pipeline(options&& with, environment const& env, message_handler report)
+  pipeline(options&& with, environment const& env, messages report)
       : options_{std::move(with)},
         report_{report},
         collector_{{options_.max_batch_spans, options_.max_batch_bytes, nanoseconds(options_.schedule_delay)},
@@ -5952,7 +6181,7 @@ class pipeline : export_wait {
     if (thread_.joinable()) thread_.join();
     else end();
   }
-  void say(std::string const& line) const { report_(line); }
+  messages const& report() const noexcept { return report_; }
   // Whether an exporter or a message handler of ours is what calls. Relaxed: a thread asks about itself.
   bool inside() const noexcept { return worker_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
 
@@ -5976,7 +6205,7 @@ class pipeline : export_wait {
   void run() {
     working const here{*this};
     settle_in({options_.background_name.c_str(), options_.background_cpu, options_.background_nice, options_.background_realtime_priority},
-              [this](std::string const& what) { report_(what); });
+              [this](std::string const& what) { report_.warn(what); });
     while (!stopping()) {
       std::uint64_t const wanted = flush_wanted();
       round();
@@ -5998,12 +6227,12 @@ class pipeline : export_wait {
       collector_.drain([this](batch&& full) { sender_.push(std::move(full)); });
       starved_ = false;
     } catch (std::bad_alloc const&) {
-      if (!std::exchange(starved_, true)) report_("out of memory; spans wait in their rings");
+      if (!std::exchange(starved_, true)) report_.error("out of memory; spans wait in their rings");
     }
     pace_.saw(collector_.fullest(), monotonic_nanoseconds());
     if (!collector_.counter_trusted() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0) {
       recording.word.fetch_or(recording_monotonic, std::memory_order_relaxed);  // Relaxed: each record says which clock it used.
-      report_("the processor's time counter is not steady on this machine; spans are timed with clock_gettime from now on");
+      report_.warn("the processor's time counter is not steady on this machine; spans are timed with clock_gettime from now on");
     }
     if (starved_) return false;
     if (wanted != drains_done_) answer_drain(wanted);  // read without the lock: only this thread writes it
@@ -6125,7 +6354,7 @@ class pipeline : export_wait {
   }
 
   options options_;
-  message_handler report_;
+  messages report_;
   wake_up wake_;
   collector collector_;
   sender sender_;
@@ -6241,7 +6470,7 @@ inline void end_provider(std::shared_ptr<pipeline> which) {
     line = account_of_losses(now, provider.reported);
     provider.reported = now;
   }
-  if (!line.empty()) which->say(line);
+  if (!line.empty()) which->report().error(line);
   if (from_inside) leave_alone(std::move(which));
 }
 
@@ -6262,14 +6491,15 @@ inline void in_forked_child() {
 }
 
 pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
-  message_handler const report = with.on_message != nullptr ? with.on_message : default_message_handler;
+  messages const report = messages_of(with);
   environment const env{report};
+  configuration configured{with, env};
+  configured.check();
+  bool const exports = configured.complete();
   auto& provider = the_provider();
   std::lock_guard const lock{provider.mutex};
   if (provider.current != nullptr) throw configuration_error{"there is a tracer_provider already; a process has one at a time"};
-  configuration configured{with, env};
-  configured.check();
-  if (!configured.complete()) {
+  if (!exports) {
     recording.word.store(recording_disabled, std::memory_order_relaxed);  // Relaxed, as every reader of it.
     return nullptr;
   }

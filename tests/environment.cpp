@@ -4,7 +4,9 @@
 
 #include "catch.hpp"
 
+#include <cmath>
 #include <cstdlib>
+#include <limits>
 
 using nanospan::detail::environment;
 using nanospan::detail::pair_list;
@@ -38,8 +40,13 @@ TEST_CASE("a variable that is empty counts as unset") {
   environment const env = reporting();
   ::unsetenv(name);
   for (int round = 0; round < 2; ++round) {
+    CHECK(environment::names(name).empty());
+    CHECK_FALSE(env.choice(name, {""}, ""));
+    CHECK_FALSE(env.number(name, 0, 9, ""));
+    CHECK_FALSE(env.ratio(name));
+    CHECK_FALSE(env.headers(name));
     CHECK_FALSE(environment::text(name));
-    CHECK_FALSE(environment::boolean(name));
+    CHECK_FALSE(env.boolean(name));
     CHECK_FALSE(env.milliseconds(name));
     CHECK_FALSE(env.pairs(name));
     ::setenv(name, "", 1);
@@ -54,14 +61,114 @@ TEST_CASE("text is taken as it is") {
 }
 
 TEST_CASE("a boolean is true for true in any case, and for nothing else") {
+  environment const env = reporting();
   for (char const* value : {"true", "TRUE", "True", "tRuE"}) {
     variable const set{value};
-    CHECK(environment::boolean(name));
+    CHECK(env.boolean(name));
   }
-  for (char const* value : {"false", "1", "yes", "on", "t", "true ", " true", "truetrue", "0"}) {
+  for (char const* value : {"false", "FALSE", "False"}) {
+    variable const set{value};
+    CHECK_FALSE(env.boolean(name));
+  }
+  CHECK(reported.empty());
+  for (char const* value : {"1", "yes", "on", "t", "true ", " true", "truetrue", "0", "f"}) {
+    CAPTURE(value);
+    reported.clear();
+    variable const set{value};
+    CHECK_FALSE(env.boolean(name));
+    CHECK(reported_once(value));
+  }
+}
+
+TEST_CASE("a choice is one of those that are known, in any case and with spaces around it") {
+  environment const env = reporting();
+  for (auto const& [value, place] : {std::pair{"gzip", 0u}, {"GZip", 0u}, {" none\t", 1u}}) {
+    variable const set{value};
+    CHECK(env.choice(name, {"gzip", "none"}, "why") == place);
+  }
+  CHECK(reported.empty());
+  for (char const* value : {"gz", "gzip,none", "nonee", " ", "deflate"}) {
+    CAPTURE(value);
+    reported.clear();
+    variable const set{value};
+    CHECK_FALSE(env.choice(name, {"gzip", "none"}, "why"));
+    CHECK(reported_once(value));
+    CHECK(reported.at(0).ends_with(": why"));
+  }
+}
+
+TEST_CASE("names are a list by commas, trimmed, each once, in small letters") {
+  using list = std::vector<std::string>;
+  for (auto const& [value, names] : {std::pair{"b3", list{"b3"}}, {" B3 ,b3,baggage\t,, ,Baggage,b3", list{"b3", "baggage"}}, {",", list{}}, {" a b ", list{"a b"}}}) {
+    variable const set{value};
+    CHECK(environment::names(name) == names);
+  }
+  ::unsetenv(name);
+  CHECK(environment::names(name).empty());
+}
+
+TEST_CASE("a number has digits only, and lies between its bounds") {
+  environment const env = reporting();
+  for (auto const& [value, number] : {std::pair{"7", 7u}, {"007", 7u}, {"9", 9u}}) {
+    variable const set{value};
+    CHECK(env.number(name, 7, 9, "why") == number);
+  }
+  CHECK(reported.empty());
+  for (char const* value : {"6", "10", "-7", "+7", "7.0", " 7", "7 ", "0x7", "7e0", "seven", "18446744073709551623"}) {
+    CAPTURE(value);
+    reported.clear();
+    variable const set{value};
+    CHECK_FALSE(env.number(name, 7, 9, "why"));
+    CHECK(reported_once(value));
+  }
+}
+
+TEST_CASE("a timeout of nothing is for ever") {
+  environment const env = reporting();
+  {
+    variable const set{"0"};
+    CHECK(env.timeout(name) == nanospan::duration::of_nanoseconds((std::numeric_limits<std::int64_t>::max)()));
+  }
+  variable const set{"1500"};
+  CHECK(env.timeout(name) == nanospan::duration::of_milliseconds(1'500));
+  CHECK(reported.empty());
+}
+
+TEST_CASE("a ratio is a decimal number from 0 to 1, whatever the locale") {
+  environment const env = reporting();
+  for (auto const& [value, ratio] : {std::pair{"0", 0.0}, {"1", 1.0}, {"1.0", 1.0}, {"0.25", 0.25}, {".5", 0.5}, {"0.1", 0.1}, {"1.", 1.0}, {"0.000", 0.0}, {"1e-3", 0.001}, {"25E-2", 0.25},
+                                     {"0.1e1", 1.0}, {"1e-400", 0.0}, {"0.333333333333333333333333333", 1.0 / 3}, {"00.5", 0.5}}) {
     CAPTURE(value);
     variable const set{value};
-    CHECK_FALSE(environment::boolean(name));
+    auto const read = env.ratio(name);
+    REQUIRE(read);
+    CHECK(std::abs(*read - ratio) <= ratio * 1e-15);
+  }
+  CHECK(reported.empty());
+  for (char const* value : {"1.0000001", "2", "-0.5", "-0", "+0.5", "0,5", "half", ".", "1e1", "1e-", "e-1", "1e-1x", "1e+0", "1e-401", "1e-99999999999", "0.5.0", "nan", "inf", "0x1p-1", " 0.5", "0.5 ", "50%",
+                            "99999999999999999999999999999999999999999999999999999999999999999999999999999999999"}) {
+    CAPTURE(value);
+    reported.clear();
+    variable const set{value};
+    CHECK_FALSE(env.ratio(name));
+    CHECK(reported_once(value));
+  }
+}
+
+TEST_CASE("headers that do not fit into HTTP are reported, and their values are not shown") {
+  environment const env = reporting();
+  {
+    variable const set{"Authorization=Bearer%20a,x-b=c%3Dd"};
+    CHECK(env.headers(name) == pair_list{{"Authorization", "Bearer a"}, {"x-b", "c=d"}});
+  }
+  CHECK(reported.empty());
+  for (char const* value : {"secret", "x=secret%0d%0aHost:y", "a b=secret", "x=secret%00", "x=secret%7f", "x%0a=secret", "x:y=secret", "\xc3\xa9=secret"}) {
+    CAPTURE(value);
+    reported.clear();
+    variable const set{value};
+    CHECK_FALSE(env.headers(name));
+    CHECK(reported_once("\xe2\x80\xa6"));
+    CHECK(reported.at(0).find("secret") == std::string::npos);
   }
 }
 

@@ -964,6 +964,60 @@ TEST_CASE("OTEL_SDK_DISABLED turns recording off, and then nothing is counted or
   }
 }
 
+TEST_CASE("options.disabled does the same") {
+  clean_environment environment;
+  test_collector collector;
+  nanospan::options options = options_for(collector);
+  options.disabled = true;
+  account const since;
+  {
+    tracer_provider tracing{std::move(options)};
+    record(5);
+  }
+  CHECK(since.now().ended == 0);
+  CHECK(collector.connections() == 0);
+}
+
+TEST_CASE("variables are read when a provider is made, and never after") {
+  clean_environment environment;
+  test_collector collector;
+  std::optional<tracer_provider> tracing{std::in_place, options_for(collector)};
+  for (char const* name : {"OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_TRACES_SAMPLER", "OTEL_LOG_LEVEL", "OTEL_BSP_SCHEDULE_DELAY", "OTEL_EXPORTER_OTLP_HEADERS",
+                           "OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"})
+    environment.set(name, "bad");
+  environment.set("OTEL_SERVICE_NAME", "late");
+  record(3);
+  CHECK(tracing->flush(20s));
+  CHECK(messages::take().empty());
+  CHECK(collector.requests().back().resource()["service.name"].starts_with("unknown_service:"));
+  environment.clear();
+  tracing.reset();
+}
+
+TEST_CASE("the level of messages goes from the provider to everything that speaks") {
+  clean_environment environment;
+  test_collector collector;
+  collector.otherwise(test_collector::respond(400));
+  auto const said = [&](char const* level) {
+    environment.set("OTEL_LOG_LEVEL", level);
+    environment.set("OTEL_BSP_SCHEDULE_DELAY", "bad");
+    {
+      tracer_provider tracing{options_for(collector)};
+      record(1);
+      CHECK_FALSE(tracing.flush(20s));
+    }
+    environment.clear();
+    return messages::take();
+  };
+  CHECK(said("none").empty());
+  auto const errors = said("error");
+  CHECK(count(errors, "cannot send to") == 1);  // and not again: these spans are lost
+  CHECK(count(errors, "lost: 1 that could not be sent") == 1);
+  CHECK(errors.size() == 2);
+  CHECK(said("warn").size() == 3);
+  CHECK(count(said("debug"), "sending to OTLP/HTTP") == 1);
+}
+
 TEST_CASE("a disabled provider leaves the way free for another, in any order of their ends") {
   clean_environment environment;
   test_collector collector;

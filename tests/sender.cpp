@@ -78,7 +78,7 @@ struct counts {
 class sending {
  public:
   explicit sending(sender_limits limits = {1u << 20, 60'000'000'000})
-      : tested{to, limits, [](std::string_view line) noexcept { lines().emplace_back(line); }} {
+      : tested{to, limits, detail::messages{[](std::string_view line) noexcept { lines().emplace_back(line); }}} {
     lines().clear();
     detail::background.reset();
   }
@@ -262,7 +262,7 @@ TEST_CASE("an exporter that throws when it is shut down harms nobody, and is let
   };
   auto exporter = std::make_shared<throwing_exporter>();
   std::weak_ptr<throwing_exporter> const alive = exporter;
-  sender tested{std::move(exporter), {1024, seconds}, [](std::string_view) noexcept {}};
+  sender tested{std::move(exporter), {1024, seconds}, detail::messages{[](std::string_view) noexcept {}}};
   no_wait wait;
   tested.shutdown(wait);
   CHECK(alive.expired());

@@ -5,14 +5,20 @@
 
 #include <nanospan/detail/guest_thread.hpp>
 #include <nanospan/detail/joined.hpp>
-#include <nanospan/detail/url.hpp>
-#include <nanospan/environment.hpp>
-#include <nanospan/exporter.hpp>
+#include <nanospan/exporter_choice.hpp>
+#include <nanospan/samplers.hpp>
 
-#include <algorithm>
 #include <bit>
 
 namespace nanospan::inline v0::detail {
+
+// Who hears what from the first message on.
+inline messages messages_of(options const& with) {
+  message_handler const to = with.on_message != nullptr ? with.on_message : default_message_handler;
+  if (with.log_level != log_level::unset) return {to, with.log_level};
+  auto const chosen = environment{to}.choice("OTEL_LOG_LEVEL", {"none", "error", "warn", "info", "debug"}, "known are none, error, warn, info and debug");
+  return {to, chosen ? static_cast<log_level>(*chosen + 1) : log_level::info};
+}
 
 class configuration {
  public:
@@ -48,27 +54,22 @@ class configuration {
     struct {
       char const* name;
       duration value;
-    } const durations[] = {{"export_timeout", o.export_timeout}, {"retry_limit", o.retry_limit}, {"schedule_delay", o.schedule_delay}, {"shutdown_limit", o.shutdown_limit}};
-    for (auto const& [name, value] : durations)
-      require(value >= duration{} || value == duration::unset(), joined({"options.", name, " is ", std::to_string(value.nanoseconds()), " ns; it must not be negative"}));
+      bool may_be_unset;
+    } const durations[] = {{"export_timeout", o.export_timeout, true}, {"retry_limit", o.retry_limit, true}, {"schedule_delay", o.schedule_delay, true}, {"shutdown_limit", o.shutdown_limit, false}};
+    for (auto const& [name, value, may_be_unset] : durations)
+      require(value >= duration{} || (may_be_unset && value == duration::unset()), joined({"options.", name, " is ", std::to_string(value.nanoseconds()), " ns; it must not be negative"}));
   }
 
-  // False where the environment says that nothing is to be exported.
+  // False where nothing is to be exported.
   bool complete() {
-    if (environment::boolean("OTEL_SDK_DISABLED")) return false;
-    report_what_is_not_there_yet();
+    options_.disabled |= env_.boolean("OTEL_SDK_DISABLED");
+    if (options_.disabled) return false;
     complete_limits();
     complete_batches();
-    if (options_.sampler == nullptr) options_.sampler = shared<sampler const>::make<parent_based_sampler>();
-    if (options_.exporter != nullptr) return true;
-    std::string const chosen = environment::lower(environment::text("OTEL_TRACES_EXPORTER").value_or("otlp"));
-    if (chosen == "none") return false;
-    if (chosen == "console") {
-      options_.exporter = shared<exporter>::make<console_exporter>();
-      return true;
-    }
-    if (chosen != "otlp") env_.ignored("OTEL_TRACES_EXPORTER", chosen, "known are otlp, console and none");
-    options_.exporter = make_otlp();
+    complete_sampler();
+    if (options_.exporter == nullptr) options_.exporter = exporter_choice{options_, env_}.make();
+    if (options_.exporter == nullptr) return false;
+    env_.report().debug(joined({"sending to ", options_.exporter->description(), "; sampler ", options_.sampler->description()}));
     return true;
   }
 
@@ -96,7 +97,7 @@ class configuration {
   std::optional<std::size_t> count(char const* name) const {
     auto const given = size(name);
     if (!given || *given <= span_limits::greatest_count) return given;
-    env_.report(joined({name, " is ", std::to_string(*given), "; 4096 is used, the most that there is"}));
+    env_.warn(joined({name, " is ", std::to_string(*given), "; 4096 is used, the most that there is"}));
     return span_limits::greatest_count;
   }
 
@@ -121,64 +122,22 @@ class configuration {
     auto const limit = env_.timeout("OTEL_BSP_EXPORT_TIMEOUT");
     if (options_.retry_limit == duration::unset()) options_.retry_limit = limit.value_or(duration::of_milliseconds(60'000));
   }
-  void report_what_is_not_there_yet() const {
-    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"}) {
-      auto const protocol = environment::text(name);
-      if (protocol && environment::lower(*protocol) != "http/protobuf") env_.ignored(name, *protocol, "spans are sent as http/protobuf");
-    }
-    if (auto const sampler = environment::text("OTEL_TRACES_SAMPLER"); sampler && environment::lower(*sampler) != "parentbased_always_on")
-      env_.ignored("OTEL_TRACES_SAMPLER", *sampler, "set options.sampler");
-  }
-  shared<exporter> make_otlp() const {
-    otlp_http_options http;
-    http.headers = options_.headers;
-    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}) {
-      auto const given = env_.headers(name);
-      if (!given) continue;
-      http.headers.insert(http.headers.begin(), given->begin(), given->end());  // the options' come later and win
-      break;
-    }
-    http.timeout = timeout();
-    return shared<exporter>::make<otlp_http_exporter>(at(std::move(http)));
-  }
-  duration timeout() const {
-    if (options_.export_timeout != duration::unset()) return options_.export_timeout;
-    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"})
-      if (auto const given = env_.milliseconds(name)) return *given;
-    return otlp_http_options{}.timeout;
-  }
 
-  // The same with its URL filled in.
-  otlp_http_options at(otlp_http_options http) const {
-    if (!options_.endpoint.empty()) {
-      auto const parsed = url::parse(options_.endpoint);
-      bool const bare = parsed && (parsed->target.empty() || parsed->target == "/");
-      http.url = bare ? with_path(options_.endpoint) : options_.endpoint;
-      http.url_source = "options.endpoint";
-      return http;
+  void complete_sampler() const {
+    if (options_.sampler != nullptr) return;
+    auto const chosen = env_.choice("OTEL_TRACES_SAMPLER",
+                                    {"parentbased_always_on", "always_on", "always_off", "traceidratio", "parentbased_always_off", "parentbased_traceidratio"},
+                                    "known are always_on, always_off, traceidratio, and parentbased_ before each");
+    auto const ratio = [&] { return shared<sampler const>::make<trace_id_ratio_sampler>(env_.ratio("OTEL_TRACES_SAMPLER_ARG").value_or(1.0)); };
+    auto const below_root = [](shared<sampler const> root) { return shared<sampler const>::make<parent_based_sampler>(parent_based_slots{.root = std::move(root)}); };
+    switch (chosen.value_or(0)) {
+      case 1: options_.sampler = shared<sampler const>::make<always_on_sampler>(); return;
+      case 2: options_.sampler = shared<sampler const>::make<always_off_sampler>(); return;
+      case 3: options_.sampler = ratio(); return;
+      case 4: options_.sampler = below_root(shared<sampler const>::make<always_off_sampler>()); return;
+      case 5: options_.sampler = below_root(ratio()); return;
+      default: options_.sampler = shared<sampler const>::make<parent_based_sampler>();
     }
-    struct {
-      char const* name;
-      bool is_base;
-    } const variables[] = {{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", false}, {"OTEL_EXPORTER_OTLP_ENDPOINT", true}};
-    for (auto const& [name, is_base] : variables) {
-      auto const given = environment::text(name);
-      if (!given) continue;
-      auto const parsed = url::parse(*given);
-      if (!parsed || parsed->scheme != "http") {
-        env_.ignored(name, url::without_credentials(*given), parsed ? url::only_http : "not a URL like http://localhost:4318");
-        continue;
-      }
-      http.url = is_base ? with_path(*given) : *given;
-      http.url_source = name;
-      return http;
-    }
-    return http;
-  }
-  static std::string with_path(std::string const& base) {
-    std::size_t const query = std::min(base.find_first_of("?#"), base.size());
-    std::string const path = base.substr(0, query);
-    return path + (path.ends_with('/') ? "v1/traces" : "/v1/traces") + base.substr(query);
   }
 
   options& options_;

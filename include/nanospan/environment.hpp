@@ -4,14 +4,12 @@
 // The OTEL_ variables (OpenTelemetry, "Environment Variable Specification"): an empty one counts as unset, a bad one is reported by
 // name and ignored. Read once, by the thread that constructs the provider.
 
-#include <nanospan/detail/descriptor.hpp>
 #include <nanospan/detail/joined.hpp>
 #include <nanospan/detail/utf8.hpp>
-#include <nanospan/options.hpp>
+#include <nanospan/messages.hpp>
 
 #include <algorithm>
 #include <charconv>
-#include <climits>
 #include <cstdlib>
 #include <optional>
 
@@ -19,19 +17,9 @@ namespace nanospan::inline v0::detail {
 
 using pair_list = std::vector<std::pair<std::string, std::string>>;
 
-inline void default_message_handler(std::string_view line) noexcept {
-  try {
-    std::string text = "nanospan: ";
-    text.append(line.substr(0, PIPE_BUF - text.size() - 1)).push_back('\n');
-    // One write, of what a pipe takes whole or, when it is full, not at all: nobody waits for a reader of messages.
-    if (writable_now(STDERR_FILENO)) write_without_signal(STDERR_FILENO, text.data(), text.size());
-  } catch (...) {  // no memory, no message
-  }
-}
-
 class environment {
  public:
-  explicit environment(message_handler to) noexcept : report_{to} {}
+  explicit environment(messages report) noexcept : report_{report} {}
 
   static std::optional<std::string> text(char const* name) {
     char const* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): when the provider is made, as the standard's variables are read
@@ -39,7 +27,32 @@ class environment {
     return std::string{value};
   }
   // True only for "true", in any case.
-  static bool boolean(char const* name) { return lower(text(name).value_or("")) == "true"; }
+  bool boolean(char const* name) const {
+    auto const value = text(name);
+    if (!value) return false;
+    std::string const known = lower(*value);
+    if (known != "true" && known != "false") ignored(name, *value, "neither true nor false");
+    return known == "true";
+  }
+  // The place of the value among the `known` ones, in any case.
+  std::optional<std::size_t> choice(char const* name, std::initializer_list<std::string_view> known, char const* what) const {
+    auto const value = text(name);
+    if (!value) return std::nullopt;
+    auto const* const found = std::find(known.begin(), known.end(), lower(std::string{trimmed(*value)}));
+    if (found != known.end()) return static_cast<std::size_t>(found - known.begin());
+    ignored(name, *value, what);
+    return std::nullopt;
+  }
+  // "a,B , c": each once, in small letters.
+  static std::vector<std::string> names(char const* name) {
+    std::vector<std::string> found;
+    std::string const value = lower(text(name).value_or(""));
+    for_each_member(value, [&](std::string_view member) {
+      if (std::find(found.begin(), found.end(), member) == found.end()) found.emplace_back(member);
+      return true;
+    });
+    return found;
+  }
 
   // Digits only.
   std::optional<std::uint64_t> number(char const* name, std::uint64_t least, std::uint64_t greatest, char const* what) const {
@@ -60,6 +73,14 @@ class environment {
   std::optional<duration> timeout(char const* name) const {
     auto const given = milliseconds(name);
     return given == duration{} ? duration::of_nanoseconds(std::numeric_limits<std::int64_t>::max()) : given;
+  }
+  // From 0 to 1.
+  std::optional<double> ratio(char const* name) const {
+    auto const value = text(name);
+    if (!value) return std::nullopt;
+    auto const parsed = parse_ratio(*value);
+    if (!parsed) ignored(name, *value, "not a number from 0 to 1");
+    return parsed;
   }
   // "k=v,k2=v2", values percent-decoded; any error discards the whole (OpenTelemetry, "Specifying resource information via an
   // environment variable").
@@ -87,26 +108,51 @@ class environment {
     auto const visible = [](char c) { return c == '\t' || (static_cast<unsigned char>(c) >= ' ' && c != 0x7f); };
     return !name.empty() && std::all_of(name.begin(), name.end(), token) && std::all_of(value.begin(), value.end(), visible);
   }
-  void ignored(char const* name, std::string_view value, char const* why) const {
-    report(joined({name, "=\"", value, "\" is ignored: ", why}));
-  }
-  void report(std::string const& line) const { report_(line); }
+  void ignored(char const* name, std::string_view value, char const* why) const { warn(joined({name, "=\"", value, "\" is ignored: ", why})); }
+  void warn(std::string const& line) const noexcept { report_.warn(line); }
+  messages const& report() const noexcept { return report_; }
 
   static std::optional<pair_list> parse_pairs(std::string_view list) {
     pair_list parsed;
-    while (!list.empty()) {
-      std::size_t const comma = list.find(',');
-      std::string_view const member = trimmed(list.substr(0, comma));
-      list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
-      if (member.empty()) continue;
+    bool const good = for_each_member(list, [&](std::string_view member) {
       std::size_t const equals = member.find('=');
-      if (equals == std::string_view::npos) return std::nullopt;
+      if (equals == std::string_view::npos) return false;
       auto key = percent_decoded(trimmed(member.substr(0, equals)));
       auto value = percent_decoded(trimmed(member.substr(equals + 1)));
-      if (!key || key->empty() || !value) return std::nullopt;
+      if (!key || key->empty() || !value) return false;
       parsed.emplace_back(std::move(*key), std::move(*value));
-    }
+      return true;
+    });
+    if (!good) return std::nullopt;
     return parsed;
+  }
+  // By hand: from_chars of a double is not in every library, and strtod asks the locale. Right to the last bit but one.
+  static std::optional<double> parse_ratio(std::string_view text) noexcept {
+    int exponent = 0;
+    if (std::size_t const e = text.find_first_of("eE"); e != std::string_view::npos) {
+      auto const [end, error] = std::from_chars(text.data() + e + 1, text.data() + text.size(), exponent);
+      if (error != std::errc{} || end != text.data() + text.size() || exponent < -400 || exponent > 400) return std::nullopt;
+      text = text.substr(0, e);
+    }
+    double digits = 0;
+    double scale = 1;
+    bool any = false;
+    bool fraction = false;
+    for (char const c : text) {
+      if (c == '.' && !fraction) {
+        fraction = true;
+        continue;
+      }
+      if (c < '0' || c > '9') return std::nullopt;
+      any = true;
+      if (digits > 0x1p53 && fraction) continue;  // beyond what a double can hold
+      digits = digits * 10 + (c - '0');
+      if (fraction) scale *= 10;
+    }
+    for (; exponent > 0; --exponent) digits *= 10;
+    for (; exponent < 0; ++exponent) scale *= 10;
+    if (!any || !(digits <= scale)) return std::nullopt;
+    return digits / scale;
   }
   static std::string lower(std::string text) {
     for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -114,6 +160,17 @@ class environment {
   }
 
  private:
+  // Of a list by commas: those that are not empty, trimmed. False where `take` is for one.
+  template <typename Take>
+  static bool for_each_member(std::string_view list, Take&& take) {
+    while (!list.empty()) {
+      std::size_t const comma = std::min(list.find(','), list.size());
+      std::string_view const member = trimmed(list.substr(0, comma));
+      list.remove_prefix(std::min(comma + 1, list.size()));
+      if (!member.empty() && !take(member)) return false;
+    }
+    return true;
+  }
   static std::string_view trimmed(std::string_view text) noexcept {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
     while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
@@ -137,7 +194,7 @@ class environment {
     return decoded;
   }
 
-  message_handler report_;
+  messages report_;
 };
 
 }  // namespace nanospan::inline v0::detail

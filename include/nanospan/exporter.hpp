@@ -141,6 +141,22 @@ class NANOSPAN_DETAIL_SHARED console_exporter final : public exporter {
   shared<state> state_;
 };
 
+/// The same spans to several exporters. What the first says of a batch decides what becomes of it, and is counted; it alone gets one again. Each of the
+/// others gets a batch once, at its first attempt, and what it says of it is nobody's business.
+class NANOSPAN_DETAIL_SHARED composite_exporter final : public exporter {
+ public:
+  /// Throws configuration_error where there is none, or a null one.
+  explicit composite_exporter(std::vector<shared<exporter>> all);
+
+  export_result export_batch(batch const& spans, export_wait& wait) override;
+  std::uint64_t shutdown(export_wait& wait) override;
+  std::string description() const override;
+
+ private:
+  std::vector<shared<exporter>> all_;
+  std::size_t last_ = 0;  // a hash of the batch that the others got
+};
+
 /// Where and how otlp_http_exporter sends. tracer_provider fills it from its options and the environment.
 struct otlp_http_options {
   std::string url = "http://localhost:4318/v1/traces";  ///< http only; https comes later

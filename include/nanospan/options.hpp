@@ -50,6 +50,9 @@ class duration {
 /// from tracer_provider's constructor and destructor; must not throw or block for long.
 using message_handler = void (*)(std::string_view line) noexcept;
 
+/// Which messages are passed on: those of the level, and worse ones.
+enum class log_level : std::uint8_t { unset, none, error, warn, info, debug };
+
 /// Thrown by constructors only; what() names the option and the offending value.
 class NANOSPAN_DETAIL_SHARED configuration_error : public std::exception {
  public:
@@ -89,7 +92,7 @@ struct options {
   /// Beside and over those of OTEL_RESOURCE_ATTRIBUTES: {{"deployment.environment.name", "staging"}}.
   std::vector<std::pair<std::string, std::string>> resource_attributes = {};
 
-  /// Where spans go. Null: OTEL_TRACES_EXPORTER (otlp, console or none), else OTLP over HTTP with the four options below.
+  /// Where spans go. Null: OTEL_TRACES_EXPORTER (none, or one or both of otlp and console, by commas), else OTLP over HTTP with the four options below.
   shared<nanospan::exporter> exporter = nullptr;
   /// The collector's address: scheme, host, port; "/v1/traces" is appended where it has no path. OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
   /// (used as it stands), else OTEL_EXPORTER_OTLP_ENDPOINT (with "v1/traces" appended), else http://localhost:4318/v1/traces.
@@ -102,6 +105,8 @@ struct options {
   /// (milliseconds; the time that OpenTelemetry's processor gives its exporter for a batch; 0: for ever), else 60 s.
   duration retry_limit = duration::unset();
 
+  /// Nothing is recorded and nobody is told so; contexts are propagated all the same. Or OTEL_SDK_DISABLED=true.
+  bool disabled = false;
   /// Null: OTEL_TRACES_SAMPLER with OTEL_TRACES_SAMPLER_ARG, else parent-based, always on.
   shared<nanospan::sampler const> sampler = nullptr;
 
@@ -140,6 +145,8 @@ struct options {
   int background_realtime_priority = 0;
   /// Null: one line to stderr, beginning with "nanospan: ".
   message_handler on_message = nullptr;
+  /// Unset: OTEL_LOG_LEVEL (none, error, warn, info or debug), else info.
+  nanospan::log_level log_level = nanospan::log_level::unset;
 };
 
 }  // namespace nanospan::inline v0

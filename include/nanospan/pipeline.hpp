@@ -23,7 +23,7 @@ namespace nanospan::inline v0::detail {
 
 class pipeline : export_wait {
  public:
-  pipeline(options&& with, environment const& env, message_handler report)
+  pipeline(options&& with, environment const& env, messages report)
       : options_{std::move(with)},
         report_{report},
         collector_{{options_.max_batch_spans, options_.max_batch_bytes, nanoseconds(options_.schedule_delay)},
@@ -84,7 +84,7 @@ class pipeline : export_wait {
     if (thread_.joinable()) thread_.join();
     else end();
   }
-  void say(std::string const& line) const { report_(line); }
+  messages const& report() const noexcept { return report_; }
   // Whether an exporter or a message handler of ours is what calls. Relaxed: a thread asks about itself.
   bool inside() const noexcept { return worker_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
 
@@ -108,7 +108,7 @@ class pipeline : export_wait {
   void run() {
     working const here{*this};
     settle_in({options_.background_name.c_str(), options_.background_cpu, options_.background_nice, options_.background_realtime_priority},
-              [this](std::string const& what) { report_(what); });
+              [this](std::string const& what) { report_.warn(what); });
     while (!stopping()) {
       std::uint64_t const wanted = flush_wanted();
       round();
@@ -130,12 +130,12 @@ class pipeline : export_wait {
       collector_.drain([this](batch&& full) { sender_.push(std::move(full)); });
       starved_ = false;
     } catch (std::bad_alloc const&) {
-      if (!std::exchange(starved_, true)) report_("out of memory; spans wait in their rings");
+      if (!std::exchange(starved_, true)) report_.error("out of memory; spans wait in their rings");
     }
     pace_.saw(collector_.fullest(), monotonic_nanoseconds());
     if (!collector_.counter_trusted() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0) {
       recording.word.fetch_or(recording_monotonic, std::memory_order_relaxed);  // Relaxed: each record says which clock it used.
-      report_("the processor's time counter is not steady on this machine; spans are timed with clock_gettime from now on");
+      report_.warn("the processor's time counter is not steady on this machine; spans are timed with clock_gettime from now on");
     }
     if (starved_) return false;
     if (wanted != drains_done_) answer_drain(wanted);  // read without the lock: only this thread writes it
@@ -257,7 +257,7 @@ class pipeline : export_wait {
   }
 
   options options_;
-  message_handler report_;
+  messages report_;
   wake_up wake_;
   collector collector_;
   sender sender_;

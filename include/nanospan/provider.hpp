@@ -93,7 +93,7 @@ inline void end_provider(std::shared_ptr<pipeline> which) {
     line = account_of_losses(now, provider.reported);
     provider.reported = now;
   }
-  if (!line.empty()) which->say(line);
+  if (!line.empty()) which->report().error(line);
   if (from_inside) leave_alone(std::move(which));
 }
 
@@ -114,14 +114,15 @@ inline void in_forked_child() {
 }
 
 pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
-  message_handler const report = with.on_message != nullptr ? with.on_message : default_message_handler;
+  messages const report = messages_of(with);
   environment const env{report};
+  configuration configured{with, env};
+  configured.check();
+  bool const exports = configured.complete();
   auto& provider = the_provider();
   std::lock_guard const lock{provider.mutex};
   if (provider.current != nullptr) throw configuration_error{"there is a tracer_provider already; a process has one at a time"};
-  configuration configured{with, env};
-  configured.check();
-  if (!configured.complete()) {
+  if (!exports) {
     recording.word.store(recording_disabled, std::memory_order_relaxed);  // Relaxed, as every reader of it.
     return nullptr;
   }

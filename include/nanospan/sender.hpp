@@ -6,10 +6,11 @@
 
 #include <nanospan/clock.hpp>
 #include <nanospan/detail/joined.hpp>
-#include <nanospan/environment.hpp>
 #include <nanospan/exporter.hpp>
+#include <nanospan/messages.hpp>
 #include <nanospan/stats.hpp>
 
+#include <algorithm>
 #include <iterator>
 #include <list>
 
@@ -24,7 +25,7 @@ struct sender_limits {
 
 class sender {
  public:
-  sender(shared<exporter> to, sender_limits limits, message_handler report)
+  sender(shared<exporter> to, sender_limits limits, messages report)
       : exporter_{std::move(to)}, limits_{limits}, report_{report} {
     random_.seed();
   }
@@ -77,7 +78,7 @@ class sender {
       background.exported.add(std::uint64_t{0} - lost);  // it had taken them
       background.dropped_shutdown.add(lost);
     } catch (...) {
-      say([] { return std::string{"the exporter threw while it was shut down"}; });
+      say(log_level::error, [] { return std::string{"the exporter threw while it was shut down"}; });
     }
     exporter_ = nullptr;
   }
@@ -122,7 +123,7 @@ class sender {
     std::uint64_t const now = monotonic_nanoseconds();
     if (now < next_rejection_told_) return;
     next_rejection_told_ = now + between_complaints;
-    say([&] { return joined({"the collector rejected ", std::to_string(rejected_untold_), " spans: ", result.message}); });
+    say(rejected_untold_ == 0 ? log_level::warn : log_level::error, [&] { return joined({"the collector rejected ", std::to_string(rejected_untold_), " spans: ", result.message}); });
     rejected_untold_ = 0;
   }
 
@@ -174,38 +175,38 @@ class sender {
     told_ = now >= next_trouble_told_;
     if (!told_) return;
     next_trouble_told_ = now + between_complaints;
-    say([&] {
-      bool const again = result.what != export_result::outcome::failure;
+    bool const again = result.what != export_result::outcome::failure;
+    say(again ? log_level::warn : log_level::error, [&] {
       return joined({"cannot send to ", exporter_->description(), ": ", result.message, again ? "; spans wait and are retried" : "; these spans are lost"});
     });
   }
   void recovered() {
     std::uint64_t const lost = std::exchange(lost_in_trouble_, 0);
     if (!std::exchange(in_trouble_, false) || !told_) return;
-    say([&] { return joined({"sending again to ", exporter_->description(), "; ", std::to_string(lost), " spans were lost meanwhile"}); });
+    say(log_level::info, [&] { return joined({"sending again to ", exporter_->description(), "; ", std::to_string(lost), " spans were lost meanwhile"}); });
   }
   // Nothing fails, and yet the exporter is slower than the program.
   void overflowed() {
     std::uint64_t const now = monotonic_nanoseconds();
     if (now < next_overflow_told_) return;
     next_overflow_told_ = now + between_complaints;
-    say([&] {
+    say(log_level::error, [&] {
       return joined({std::to_string(lost_to_overflow_), " spans were dropped: ", exporter_->description(), " is slower than spans are recorded, and the queue is full (options.max_queue_bytes)"});
     });
     lost_to_overflow_ = 0;
   }
   // A message is worth no exception.
   template <typename Compose>
-  void say(Compose&& compose) const noexcept {
+  void say(log_level level, Compose&& compose) const noexcept {
     try {
-      report_(compose());
+      report_.say(level, compose());
     } catch (...) {  // no memory, no message
     }
   }
 
   shared<exporter> exporter_;
   sender_limits limits_;
-  message_handler report_;
+  messages report_;
   std::list<queued> queue_;  // the front stays where it is while it is being sent
   std::size_t bytes_ = 0;
   std::uint64_t pushed_ = 0;

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Where spans go when the options name no exporter: OTEL_TRACES_EXPORTER and the OTEL_EXPORTER_OTLP_ variables (OpenTelemetry protocol exporter), of
+// which the one for traces wins over the one for all signals. Constructor's thread.
+
+#include <nanospan/detail/url.hpp>
+#include <nanospan/environment.hpp>
+#include <nanospan/exporter.hpp>
+
+namespace nanospan::inline v0::detail {
+
+class exporter_choice {
+ public:
+  exporter_choice(options& with, environment const& env) : options_{with}, env_{env} {}
+
+  // Null where the environment says none. Completes the options of the exporter that is made.
+  shared<exporter> make() const {
+    bool otlp = false;
+    bool console = false;
+    bool none = false;
+    for (std::string const& name : environment::names(variable)) {
+      bool* const known = name == "otlp" ? &otlp : name == "console" ? &console : name == "none" ? &none : nullptr;
+      if (known != nullptr) *known = true;
+      else env_.ignored(variable, name, "known are otlp, console and none");
+    }
+    if (none && !otlp && !console) return nullptr;
+    if (none) env_.ignored(variable, "none", "there are others beside it");
+    if (!console) return make_otlp();
+    auto drawn = shared<exporter>::make<console_exporter>();
+    if (!otlp) return drawn;
+    return shared<exporter>::make<composite_exporter>(std::vector{make_otlp(), std::move(drawn)});
+  }
+
+ private:
+  static constexpr char const* variable = "OTEL_TRACES_EXPORTER";
+
+  shared<exporter> make_otlp() const {
+    report_what_is_not_there();
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}) {
+      auto const given = env_.headers(name);
+      if (!given) continue;
+      options_.headers.insert(options_.headers.begin(), given->begin(), given->end());  // the options' come later and win
+      break;
+    }
+    options_.export_timeout = timeout();
+    otlp_http_options http;
+    http.headers = options_.headers;
+    http.timeout = options_.export_timeout;
+    return shared<exporter>::make<otlp_http_exporter>(at(std::move(http)));
+  }
+  void report_what_is_not_there() const {
+    // Until one of the two says what there is.
+    auto const report = [&](std::initializer_list<char const*> names, std::string_view there_is, char const* what) {
+      for (char const* name : names)
+        if (env_.choice(name, {there_is}, what)) return;
+    };
+    report({"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"}, "http/protobuf", "spans are sent as http/protobuf");
+    report({"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"}, "none", "compression is not supported");
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
+                             "OTEL_EXPORTER_OTLP_CLIENT_KEY", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"})
+      if (auto const file = environment::text(name)) env_.ignored(name, *file, url::only_http);
+  }
+  duration timeout() const {
+    if (options_.export_timeout != duration::unset()) return options_.export_timeout;
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"})
+      if (auto const given = env_.milliseconds(name)) return *given;  // zero means none to both
+    return otlp_http_options{}.timeout;
+  }
+
+  // The same with its URL filled in.
+  otlp_http_options at(otlp_http_options http) const {
+    if (!options_.endpoint.empty()) {
+      auto const parsed = url::parse(options_.endpoint);
+      bool const bare = parsed && (parsed->target.empty() || parsed->target == "/");
+      http.url = bare ? with_path(options_.endpoint) : options_.endpoint;
+      http.url_source = "options.endpoint";
+      return http;
+    }
+    struct {
+      char const* name;
+      bool is_base;
+    } const variables[] = {{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", false}, {"OTEL_EXPORTER_OTLP_ENDPOINT", true}};
+    for (auto const& [name, is_base] : variables) {
+      auto const given = environment::text(name);
+      if (!given) continue;
+      auto const parsed = url::parse(*given);
+      if (!parsed || parsed->scheme != "http") {
+        env_.ignored(name, url::without_credentials(*given), parsed ? url::only_http : "not a URL like http://localhost:4318");
+        continue;
+      }
+      http.url = is_base ? with_path(*given) : *given;
+      http.url_source = name;
+      return http;
+    }
+    return http;
+  }
+  static std::string with_path(std::string const& base) {
+    std::size_t const query = std::min(base.find_first_of("?#"), base.size());
+    std::string const path = base.substr(0, query);
+    return path + (path.ends_with('/') ? "v1/traces" : "/v1/traces") + base.substr(query);
+  }
+
+  options& options_;
+  environment const& env_;
+};
+
+}  // namespace nanospan::inline v0::detail
