@@ -31,6 +31,7 @@
 
 // What main says and asks: declarations.
 #include <nanospan/samplers.hpp>
+#include <nanospan/attribute_value.hpp>
 #include <nanospan/options.hpp>
 #include <nanospan/exporter.hpp>
 #include <nanospan/stats.hpp>
@@ -57,6 +58,7 @@
 #include <nanospan/attribute_set.hpp>
 #include <nanospan/exporter_choice.hpp>
 #include <nanospan/configuration.hpp>
+#include <nanospan/resource_detectors.hpp>
 #include <nanospan/resource.hpp>
 #include <nanospan/otlp.hpp>
 #include <nanospan/otlp_reader.hpp>

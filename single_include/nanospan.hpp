@@ -2642,13 +2642,26 @@ class trace_id_ratio_sampler final : public sampler {
 
 }  // namespace nanospan::inline v0
 
+// ---- nanospan/attribute_value.hpp ----------------------------------------------------------------------------------------------
+
+// An attribute as an object: what an exporter reads and what the options say of the resource. Recording makes none. Any thread.
+
+#include <variant>
+#include <vector>
+
+namespace nanospan::inline v0 {
+
+using attribute_value = std::variant<bool, std::int64_t, double, std::string>;
+using attribute_list = std::vector<std::pair<std::string, attribute_value>>;
+
+}  // namespace nanospan::inline v0
+
 // ---- nanospan/options.hpp ------------------------------------------------------------------------------------------------------
 
 // What main says about tracing. Declarations only. Where an option is left at its default, the OTEL_ variable named beside it
 // decides; where there is none either, the default named here.
 
 #include <limits>
-#include <vector>
 
 namespace nanospan::inline v0 {
 
@@ -2720,12 +2733,28 @@ struct span_limits {
   std::size_t attribute_count_per_link = unset;
 };
 
+/// What is found out about the process and put into the resource, under the keys of the semantic conventions; beside service.name and
+/// telemetry.sdk.*, which are always there. Those that are on cost microseconds.
+struct resource_detectors {
+  bool service_instance = true;  ///< service.instance.id, a random UUID of this provider
+  bool process_id = true;        ///< process.pid
+  bool host_name = true;         ///< host.name
+  bool os_type = true;           ///< os.type
+  bool process = false;          ///< process.executable.{name,path}, process.creation.time, process.owner, which may ask a directory service
+  bool process_command = false;  ///< process.command_line: there may be secrets in it
+  bool host = false;             ///< host.id (the machine's id, on Linux), host.arch
+  bool os = false;               ///< os.name, os.version
+};
+
 /// The variables are read when a tracer_provider is constructed, never later. What is said here wins over them.
 struct options {
   /// OTEL_SERVICE_NAME, else OTEL_RESOURCE_ATTRIBUTES' service.name, else "unknown_service:<executable>".
   std::string service_name = {};
-  /// Beside and over those of OTEL_RESOURCE_ATTRIBUTES: {{"deployment.environment.name", "staging"}}.
-  std::vector<std::pair<std::string, std::string>> resource_attributes = {};
+  /// Beside and over what was detected and those of OTEL_RESOURCE_ATTRIBUTES: {{"deployment.environment.name", "staging"}}. No limit applies.
+  attribute_list resource_attributes = {};
+  /// Of the conventions that resource_attributes follow. The detectors have one, too: another one than theirs is reported, and none is sent.
+  std::string resource_schema_url = {};
+  nanospan::resource_detectors resource_detectors = {};
 
   /// Where spans go. Null: OTEL_TRACES_EXPORTER (none, or one or both of otlp and console, by commas), else OTLP over HTTP with the four options below.
   shared<nanospan::exporter> exporter = nullptr;
@@ -2791,14 +2820,9 @@ struct options {
 // Where batches go: the interface of exporters, the batch that they get, and the exporters that exist. Declarations, free of Boost; the
 // bodies are in exporters/. An exporter is called by one thread at a time: the background one, or who calls poll().
 
-#include <variant>
-
 namespace nanospan::inline v0 {
 
 // ---- what a finished span looks like to an exporter that reads it -----------------------------------------------------------
-
-using attribute_value = std::variant<bool, std::int64_t, double, std::string>;
-using attribute_list = std::vector<std::pair<std::string, attribute_value>>;
 
 /// OTLP's status code.
 enum class span_status : std::uint8_t { unset = 0, ok = 1, error = 2 };
@@ -4563,54 +4587,188 @@ class configuration {
 
 }  // namespace nanospan::inline v0::detail
 
+// ---- nanospan/resource_detectors.hpp -------------------------------------------------------------------------------------------
+
+// What can be found out about this process, its host and its operating system, under the keys and in the words of the semantic conventions
+// ("Resource semantic conventions": service, process, host, os). Constructor's thread.
+
+#include <ctime>
+#include <optional>
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/utsname.h>
+
+namespace nanospan::inline v0::detail {
+
+// Of the conventions that the keys below are from.
+inline constexpr char const* conventions_schema_url = "https://opentelemetry.io/schemas/1.44.0";
+
+// The beginning of a file; empty where there is none to be read.
+inline std::string read_file(char const* path) {
+  constexpr std::size_t most_bytes = 1u << 20;
+  descriptor const file{::open(path, O_RDONLY | O_CLOEXEC)};
+  std::string content;
+  char part[4096];
+  while (content.size() < most_bytes) {
+    auto const count = ::read(file.get(), part, sizeof part);
+    if (count <= 0) break;
+    content.append(part, static_cast<std::size_t>(count));
+  }
+  return content;
+}
+inline std::string executable_path() {
+  char path[4096];
+  auto const length = ::readlink("/proc/self/exe", path, sizeof path);
+  return length > 0 ? std::string{path, static_cast<std::size_t>(length)} : std::string{};
+}
+inline std::string file_name(std::string const& path) { return path.substr(path.rfind('/') + 1); }
+
+// RFC 9562, version 4.
+inline std::string random_uuid() {
+  id_generator random;
+  random.seed();
+  auto bytes = random.next_trace_id().bytes();
+  bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0fu) | 0x40u);
+  bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3fu) | 0x80u);
+  auto const hex = trace_id{bytes}.hex();
+  std::string_view const digits = hex;
+  return joined({digits.substr(0, 8), "-", digits.substr(8, 4), "-", digits.substr(12, 4), "-", digits.substr(16, 4), "-", digits.substr(20)});
+}
+
+// uname's words in the conventions'.
+inline std::string os_type(std::string_view system) {
+  if (system == "SunOS") return "solaris";
+  if (system == "DragonFly") return "dragonflybsd";
+  std::string type;
+  for (char const c : system) type += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return type;
+}
+inline std::string host_arch(std::string_view machine) {
+  if (machine == "x86_64") return "amd64";
+  if (machine == "aarch64") return "arm64";
+  if (machine.starts_with("arm") && machine != "arm64") return "arm32";
+  if (machine.size() == 4 && machine[0] == 'i' && machine.ends_with("86")) return "x86";
+  if (machine == "ppc") return "ppc32";
+  if (machine == "ppc64le") return "ppc64";
+  return std::string{machine};
+}
+
+// The value of a key in os-release(5), without its quotes; empty where it has none.
+inline std::string os_release_value(std::string_view text, std::string_view key) {
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (line.size() <= key.size() || !line.starts_with(key) || line[key.size()] != '=') continue;
+    line.remove_prefix(key.size() + 1);
+    if (line.size() >= 2 && (line.front() == '"' || line.front() == '\'') && line.back() == line.front()) line = line.substr(1, line.size() - 2);
+    return std::string{line};
+  }
+  return {};
+}
+
+// "2026-08-01T12:00:00.250Z", from /proc/self/stat, of which the 22nd field counts ticks since the host's start, and /proc/stat, which says when that was. Not
+// from the clocks: whoever asks later, or from elsewhere, must come to the same.
+inline std::optional<std::string> creation_time(std::string_view process, std::string_view system, long ticks_a_second) {
+  auto const number_at = [](std::string_view text) {
+    std::int64_t number = -1;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+  };
+  std::size_t at = process.rfind(')');  // the second field may hold anything
+  for (int field = 2; field < 22 && at != std::string_view::npos; ++field) at = process.find(' ', at + 1);
+  std::size_t const start = system.find("btime ");
+  if (at == std::string_view::npos || start == std::string_view::npos || ticks_a_second <= 0) return std::nullopt;
+  std::int64_t const ticks = number_at(process.substr(at + 1));
+  std::int64_t const boot = number_at(system.substr(start + 6));
+  if (ticks < 0 || boot < 0) return std::nullopt;
+  std::time_t const seconds = boot + ticks / ticks_a_second;
+  std::tm date{};
+  char text[64];
+  if (::gmtime_r(&seconds, &date) == nullptr || std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S.", &date) == 0) return std::nullopt;
+  std::string const milliseconds = std::to_string(1'000 + ticks % ticks_a_second * 1'000 / ticks_a_second);
+  return joined({text, std::string_view{milliseconds}.substr(1), "Z"});
+}
+
+inline attribute_list detect(resource_detectors const& which) {
+  attribute_list found;
+  auto const add = [&](char const* key, std::string value) {
+    if (!value.empty()) found.emplace_back(key, std::move(value));
+  };
+  utsname system{};
+  if (::uname(&system) < 0) system = {};
+  if (which.service_instance) add("service.instance.id", random_uuid());
+  if (which.process_id) found.emplace_back("process.pid", std::int64_t{::getpid()});
+  if (which.host_name) add("host.name", system.nodename);
+  if (which.os_type) add("os.type", os_type(system.sysname));
+  if (which.process) {
+    std::string const path = executable_path();
+    add("process.executable.name", file_name(path));
+    add("process.executable.path", path);
+    add("process.creation.time", creation_time(read_file("/proc/self/stat"), read_file("/proc/stat"), ::sysconf(_SC_CLK_TCK)).value_or(""));
+    passwd entry{};
+    passwd* owner = nullptr;
+    char names[4096];
+    if (::getpwuid_r(::geteuid(), &entry, names, sizeof names, &owner) == 0 && owner != nullptr) add("process.owner", owner->pw_name);
+  }
+  if (which.process_command) {
+    std::string line = read_file("/proc/self/cmdline");
+    while (!line.empty() && line.back() == '\0') line.pop_back();
+    for (char& c : line) c = c == '\0' ? ' ' : c;
+    add("process.command_line", std::move(line));
+  }
+  if (which.host) {
+    std::string id = read_file("/etc/machine-id");
+    if (id.empty()) id = read_file("/var/lib/dbus/machine-id");
+    add("host.id", id.substr(0, id.find('\n')));
+    add("host.arch", host_arch(system.machine));
+  }
+  if (which.os) {
+    std::string release = read_file("/etc/os-release");
+    if (release.empty()) release = read_file("/usr/lib/os-release");
+    std::string const name = os_release_value(release, "NAME");
+    add("os.name", name.empty() ? system.sysname : name);
+    add("os.version", name.empty() ? system.release : os_release_value(release, "VERSION_ID"));
+  }
+  return found;
+}
+
+}  // namespace nanospan::inline v0::detail
+
 // ---- nanospan/resource.hpp -----------------------------------------------------------------------------------------------------
 
-// What all spans of a process have in common (OpenTelemetry, "Resource SDK"): the service, this library, the process, the host; then
-// OTEL_RESOURCE_ATTRIBUTES, then the options, each over the one before. Read once, by the thread that constructs the provider.
+// What all spans of a process have in common (OpenTelemetry, "Resource SDK"): the service and this library, what is detected, then
+// OTEL_RESOURCE_ATTRIBUTES, then the options, each over the one before. Made once, by the thread that constructs the provider.
 
 namespace nanospan::inline v0::detail {
 
 class resource {
  public:
-  static resource detect(options const& with, environment const& env) {
-    resource made;
-    made.set("service.name", "unknown_service" + executable_suffix());
-    made.set("telemetry.sdk.name", std::string{"nanospan"});
-    made.set("telemetry.sdk.language", std::string{"cpp"});
-    made.set("telemetry.sdk.version", std::string{NANOSPAN_VERSION});
-    made.set("process.pid", std::int64_t{::getpid()});
-    char host[256] = "";
-    if (::gethostname(host, sizeof host - 1) == 0 && host[0] != '\0') made.set("host.name", std::string{host});
-    if (auto const given = env.pairs("OTEL_RESOURCE_ATTRIBUTES"))
-      for (auto const& [key, value] : *given) made.set(key, value);
-    if (auto name = environment::text("OTEL_SERVICE_NAME")) made.set("service.name", std::move(*name));
-    for (auto const& [key, value] : with.resource_attributes) made.set(key, value);
-    if (!with.service_name.empty()) made.set("service.name", with.service_name);
+  static resource of(options const& with, environment const& env) {
+    resource made = defaults();
+    attribute_list detected = detect(with.resource_detectors);
+    made.merge({std::move(detected), detected_any(with.resource_detectors) ? conventions_schema_url : ""});
+    made.merge(of_environment(env));
+    resource mine{with.resource_attributes, with.resource_schema_url};
+    if (!with.service_name.empty()) mine.set("service.name", with.service_name);
+    if (!made.merge(mine))
+      env.report().error(joined({"options.resource_schema_url is \"", with.resource_schema_url, "\" and that of options.resource_detectors \"", conventions_schema_url, "\"; none is sent"}));
     return made;
   }
 
-  attribute_list const& attributes() const noexcept { return attributes_; }
-
-  // The fields of an encoded Resource message.
-  std::string encoded() const {
-    reverse_writer out;
-    for (auto at = attributes_.rbegin(); at != attributes_.rend(); ++at) {
-      auto const& [key, value] = *at;
-      std::string const* const text = std::get_if<std::string>(&value);
-      std::string const repaired = text != nullptr ? repaired_utf8(*text) : std::string{};
-      std::string const repaired_key = repaired_utf8(key);
-      out.require(repaired.size() + repaired_key.size() + 64);
-      std::size_t const since = out.size();
-      if (text != nullptr) out.bytes_field(1, repaired);
-      else out.varint_field(3, static_cast<std::uint64_t>(std::get<std::int64_t>(value)));
-      out.end_message(2, since);
-      out.bytes_field(1, repaired_key);
-      out.end_message(1, since);
-    }
-    return std::string{out.view()};
+  resource() = default;
+  resource(attribute_list attributes, std::string schema_url) : schema_url_{std::move(schema_url)} {
+    for (auto& [key, value] : attributes) set(key, std::move(value));
   }
 
- private:
+  // What `updating` says wins. False where both have a schema URL and not the same: then there is none (OpenTelemetry, "Merge").
+  bool merge(resource const& updating) {
+    for (auto const& [key, value] : updating.attributes_) set(key, value);
+    bool const agree = schema_url_.empty() || updating.schema_url_.empty() || schema_url_ == updating.schema_url_;
+    if (!agree) schema_url_.clear();
+    else if (schema_url_.empty()) schema_url_ = updating.schema_url_;
+    return agree;
+  }
   void set(std::string_view key, attribute_value value) {
     for (auto& [known, old] : attributes_) {
       if (known == key) {
@@ -4620,15 +4778,57 @@ class resource {
     }
     attributes_.emplace_back(key, std::move(value));
   }
-  static std::string executable_suffix() {
-    char path[4096];
-    auto const length = ::readlink("/proc/self/exe", path, sizeof path);
-    if (length <= 0) return {};
-    std::string_view const whole{path, static_cast<std::size_t>(length)};
-    return ":" + std::string{whole.substr(whole.rfind('/') + 1)};
+
+  attribute_list const& attributes() const noexcept { return attributes_; }
+  std::string const& schema_url() const noexcept { return schema_url_; }
+
+  // The fields of an encoded Resource message.
+  std::string encoded() const {
+    reverse_writer out;
+    for (auto at = attributes_.rbegin(); at != attributes_.rend(); ++at) {
+      std::string const key = repaired_utf8(at->first);
+      out.require(key.size() + 64);
+      std::size_t const since = out.size();
+      std::visit([&](auto const& value) { write(out, value); }, at->second);
+      out.end_message(2, since);
+      out.bytes_field(1, key);
+      out.end_message(1, since);
+    }
+    return std::string{out.view()};
   }
 
+ private:
+  static resource defaults() {
+    std::string const path = executable_path();
+    return {{{"service.name", path.empty() ? "unknown_service" : "unknown_service:" + file_name(path)},
+             {"telemetry.sdk.name", "nanospan"},
+             {"telemetry.sdk.language", "cpp"},
+             {"telemetry.sdk.version", NANOSPAN_VERSION}},
+            ""};
+  }
+  static bool detected_any(resource_detectors const& which) noexcept {
+    return which.service_instance || which.process_id || which.host_name || which.os_type || which.process || which.process_command || which.host || which.os;
+  }
+  static resource of_environment(environment const& env) {
+    resource made;
+    if (auto const given = env.pairs("OTEL_RESOURCE_ATTRIBUTES"))
+      for (auto const& [key, value] : *given) made.set(key, value);
+    if (auto name = environment::text("OTEL_SERVICE_NAME")) made.set("service.name", std::move(*name));
+    return made;
+  }
+
+  // An AnyValue's one field.
+  static void write(reverse_writer& out, std::string const& value) {
+    std::string const repaired = repaired_utf8(value);
+    out.require(repaired.size() + 64);
+    out.bytes_field(1, repaired);
+  }
+  static void write(reverse_writer& out, bool value) { out.varint_field(2, value ? 1 : 0); }
+  static void write(reverse_writer& out, std::int64_t value) { out.varint_field(3, static_cast<std::uint64_t>(value)); }
+  static void write(reverse_writer& out, double value) { out.fixed64_field(4, std::bit_cast<std::uint64_t>(value)); }
+
   attribute_list attributes_;
+  std::string schema_url_;
 };
 
 }  // namespace nanospan::inline v0::detail
@@ -4646,8 +4846,13 @@ inline constexpr std::uint32_t flag_parent_remote = 0x200;
 // One span after another into one ExportTraceServiceRequest, for one resource and one scope.
 class otlp_encoder {
  public:
-  // `resource`: the fields of an encoded Resource message. The scope is the library's own until tracers have names.
-  explicit otlp_encoder(std::string resource) : resource_{std::move(resource)} {
+  // `resource`: the fields of an encoded Resource message, and its schema URL. The scope is the library's own until tracers have names.
+  explicit otlp_encoder(std::string resource, std::string_view schema_url = {}) : resource_{std::move(resource)} {
+    if (!schema_url.empty()) {  // behind the spans, so it is written before them, once
+      out_.require(schema_url.size() + 16);
+      out_.bytes_field(3, schema_url);  // ResourceSpans.schema_url
+      behind_spans_ = out_.size();
+    }
     reverse_writer scope{256};
     scope.bytes_field(2, NANOSPAN_VERSION);
     scope.bytes_field(1, "nanospan");
@@ -4673,10 +4878,10 @@ class otlp_encoder {
   batch cut() {
     std::size_t const before = out_.size();
     out_.require(scope_.size() + resource_.size() + 64);
-    out_.bytes_field(1, scope_);     // ScopeSpans.scope
-    out_.end_message(2, 0);          // ResourceSpans.scope_spans
-    out_.bytes_field(1, resource_);  // ResourceSpans.resource
-    out_.end_message(1, 0);          // ExportTraceServiceRequest.resource_spans
+    out_.bytes_field(1, scope_);         // ScopeSpans.scope
+    out_.end_message(2, behind_spans_);  // ResourceSpans.scope_spans
+    out_.bytes_field(1, resource_);      // ResourceSpans.resource
+    out_.end_message(1, 0);              // ExportTraceServiceRequest.resource_spans
     try {
       batch done{std::string{out_.view()}, spans_};
       clear();
@@ -4687,7 +4892,7 @@ class otlp_encoder {
     }
   }
   void clear() noexcept {
-    out_.clear();
+    out_.rewind(behind_spans_);
     spans_ = 0;
   }
   // No literal is known any more. What is encoded refers to none.
@@ -4798,6 +5003,7 @@ class otlp_encoder {
   std::string resource_;
   std::string scope_;
   reverse_writer out_;
+  std::size_t behind_spans_ = 0;  // bytes
   std::size_t spans_ = 0;
   literal_cache literals_;
 
@@ -5774,8 +5980,8 @@ struct collector_limits {
 
 class collector {
  public:
-  collector(collector_limits limits, std::string resource, clock_source clock = {})
-      : limits_{limits}, clock_{clock}, encoder_{std::move(resource)} {}
+  collector(collector_limits limits, std::string resource, std::string_view schema_url = {}, clock_source clock = {})
+      : limits_{limits}, clock_{clock}, encoder_{std::move(resource), schema_url} {}
 
   // One pass. `emit(batch&&)` is called for each batch that is full. Throws std::bad_alloc before it has read anything; spans for which
   // there is no memory later are dropped and counted.
@@ -6120,11 +6326,11 @@ namespace nanospan::inline v0::detail {
 
 class pipeline : export_wait {
  public:
-  pipeline(options&& with, environment const& env, messages report)
+  pipeline(options&& with, resource const& common, messages report)
       : options_{std::move(with)},
         report_{report},
         collector_{{options_.max_batch_spans, options_.max_batch_bytes, nanoseconds(options_.schedule_delay)},
-                   resource::detect(options_, env).encoded()},
+                   common.encoded(), common.schema_url()},
         sender_{std::move(options_.exporter), {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report},
         owner_process_{::getpid()} {
     if (!wake_.made()) throw configuration_error{"no descriptor left for the background thread's wake-up pipe"};
@@ -6496,6 +6702,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   configuration configured{with, env};
   configured.check();
   bool const exports = configured.complete();
+  resource const common = exports ? resource::of(with, env) : resource{};  // before the lock: it may read files
   auto& provider = the_provider();
   std::lock_guard const lock{provider.mutex};
   if (provider.current != nullptr) throw configuration_error{"there is a tracer_provider already; a process has one at a time"};
@@ -6508,7 +6715,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   registry.ring_memory_limit_bytes.store(with.ring_memory_limit_bytes, std::memory_order_relaxed);
   asm volatile("" : : "r"(&acquire_slot));  // so that the program has it, though it may record in its plugins only
   provider.samplers.push_back(with.sampler);
-  auto const made = std::make_shared<pipeline>(std::move(with), env, report);
+  auto const made = std::make_shared<pipeline>(std::move(with), common, report);
   if (!provider.hooked) {
     std::atexit(at_exit);
     ::pthread_atfork(nullptr, nullptr, in_forked_child);

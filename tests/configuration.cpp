@@ -52,7 +52,9 @@ std::string all_of(options with) {
     add(number);
   for (duration const one : {with.export_timeout, with.retry_limit, with.schedule_delay}) add(static_cast<std::uint64_t>(one.nanoseconds()));
   for (auto const& [name, value] : with.headers) all += name + ": " + value + "\n";
-  return all + nanospan::detail::resource::detect(with, environment{report}).encoded();
+  nanospan::options no_instance = with;
+  no_instance.resource_detectors.service_instance = false;
+  return all + nanospan::detail::resource::of(no_instance, environment{report}).encoded();
 }
 
 }  // namespace

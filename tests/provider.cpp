@@ -905,7 +905,10 @@ TEST_CASE("the least and the greatest that an option may be are accepted") {
     CHECK(tracing.flush(20s));
     CHECK(collector.spans().size() == 3);
   };
-  works([](auto& o) { o.max_batch_spans = 1, o.max_batch_bytes = 1024, o.max_queue_bytes = 1024; });
+  works([](auto& o) {
+    o.max_batch_spans = 1, o.max_batch_bytes = 1024, o.max_queue_bytes = 1024;
+    o.resource_detectors = {false, false, false, false, false, false, false, false};  // three batches fit into the queue
+  });
   works([](auto& o) { o.max_batch_bytes = 16u << 20; });
   works([](auto& o) { o.limits = {4'096, nanospan::span_limits::unlimited, 4'096, 4'096, 4'096, 4'096}; });
   works([](auto& o) { o.limits = {0, 0, 0, 0, 0, 0}; });

@@ -21,8 +21,8 @@ struct collector_limits {
 
 class collector {
  public:
-  collector(collector_limits limits, std::string resource, clock_source clock = {})
-      : limits_{limits}, clock_{clock}, encoder_{std::move(resource)} {}
+  collector(collector_limits limits, std::string resource, std::string_view schema_url = {}, clock_source clock = {})
+      : limits_{limits}, clock_{clock}, encoder_{std::move(resource), schema_url} {}
 
   // One pass. `emit(batch&&)` is called for each batch that is full. Throws std::bad_alloc before it has read anything; spans for which
   // there is no memory later are dropped and counted.

@@ -6,14 +6,9 @@
 
 #include <nanospan/options.hpp>
 
-#include <variant>
-
 namespace nanospan::inline v0 {
 
 // ---- what a finished span looks like to an exporter that reads it -----------------------------------------------------------
-
-using attribute_value = std::variant<bool, std::int64_t, double, std::string>;
-using attribute_list = std::vector<std::pair<std::string, attribute_value>>;
 
 /// OTLP's status code.
 enum class span_status : std::uint8_t { unset = 0, ok = 1, error = 2 };

@@ -4,6 +4,7 @@
 // What main says about tracing. Declarations only. Where an option is left at its default, the OTEL_ variable named beside it
 // decides; where there is none either, the default named here.
 
+#include <nanospan/attribute_value.hpp>
 #include <nanospan/sampler.hpp>
 
 #include <cstddef>
@@ -12,8 +13,6 @@
 #include <limits>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 namespace nanospan::inline v0 {
 
@@ -85,12 +84,28 @@ struct span_limits {
   std::size_t attribute_count_per_link = unset;
 };
 
+/// What is found out about the process and put into the resource, under the keys of the semantic conventions; beside service.name and
+/// telemetry.sdk.*, which are always there. Those that are on cost microseconds.
+struct resource_detectors {
+  bool service_instance = true;  ///< service.instance.id, a random UUID of this provider
+  bool process_id = true;        ///< process.pid
+  bool host_name = true;         ///< host.name
+  bool os_type = true;           ///< os.type
+  bool process = false;          ///< process.executable.{name,path}, process.creation.time, process.owner, which may ask a directory service
+  bool process_command = false;  ///< process.command_line: there may be secrets in it
+  bool host = false;             ///< host.id (the machine's id, on Linux), host.arch
+  bool os = false;               ///< os.name, os.version
+};
+
 /// The variables are read when a tracer_provider is constructed, never later. What is said here wins over them.
 struct options {
   /// OTEL_SERVICE_NAME, else OTEL_RESOURCE_ATTRIBUTES' service.name, else "unknown_service:<executable>".
   std::string service_name = {};
-  /// Beside and over those of OTEL_RESOURCE_ATTRIBUTES: {{"deployment.environment.name", "staging"}}.
-  std::vector<std::pair<std::string, std::string>> resource_attributes = {};
+  /// Beside and over what was detected and those of OTEL_RESOURCE_ATTRIBUTES: {{"deployment.environment.name", "staging"}}. No limit applies.
+  attribute_list resource_attributes = {};
+  /// Of the conventions that resource_attributes follow. The detectors have one, too: another one than theirs is reported, and none is sent.
+  std::string resource_schema_url = {};
+  nanospan::resource_detectors resource_detectors = {};
 
   /// Where spans go. Null: OTEL_TRACES_EXPORTER (none, or one or both of otlp and console, by commas), else OTLP over HTTP with the four options below.
   shared<nanospan::exporter> exporter = nullptr;

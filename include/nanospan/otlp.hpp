@@ -16,8 +16,13 @@ inline constexpr std::uint32_t flag_parent_remote = 0x200;
 // One span after another into one ExportTraceServiceRequest, for one resource and one scope.
 class otlp_encoder {
  public:
-  // `resource`: the fields of an encoded Resource message. The scope is the library's own until tracers have names.
-  explicit otlp_encoder(std::string resource) : resource_{std::move(resource)} {
+  // `resource`: the fields of an encoded Resource message, and its schema URL. The scope is the library's own until tracers have names.
+  explicit otlp_encoder(std::string resource, std::string_view schema_url = {}) : resource_{std::move(resource)} {
+    if (!schema_url.empty()) {  // behind the spans, so it is written before them, once
+      out_.require(schema_url.size() + 16);
+      out_.bytes_field(3, schema_url);  // ResourceSpans.schema_url
+      behind_spans_ = out_.size();
+    }
     reverse_writer scope{256};
     scope.bytes_field(2, NANOSPAN_VERSION);
     scope.bytes_field(1, "nanospan");
@@ -43,10 +48,10 @@ class otlp_encoder {
   batch cut() {
     std::size_t const before = out_.size();
     out_.require(scope_.size() + resource_.size() + 64);
-    out_.bytes_field(1, scope_);     // ScopeSpans.scope
-    out_.end_message(2, 0);          // ResourceSpans.scope_spans
-    out_.bytes_field(1, resource_);  // ResourceSpans.resource
-    out_.end_message(1, 0);          // ExportTraceServiceRequest.resource_spans
+    out_.bytes_field(1, scope_);         // ScopeSpans.scope
+    out_.end_message(2, behind_spans_);  // ResourceSpans.scope_spans
+    out_.bytes_field(1, resource_);      // ResourceSpans.resource
+    out_.end_message(1, 0);              // ExportTraceServiceRequest.resource_spans
     try {
       batch done{std::string{out_.view()}, spans_};
       clear();
@@ -57,7 +62,7 @@ class otlp_encoder {
     }
   }
   void clear() noexcept {
-    out_.clear();
+    out_.rewind(behind_spans_);
     spans_ = 0;
   }
   // No literal is known any more. What is encoded refers to none.
@@ -168,6 +173,7 @@ class otlp_encoder {
   std::string resource_;
   std::string scope_;
   reverse_writer out_;
+  std::size_t behind_spans_ = 0;  // bytes
   std::size_t spans_ = 0;
   literal_cache literals_;
 

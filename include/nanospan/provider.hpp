@@ -7,6 +7,7 @@
 #include <nanospan/configuration.hpp>
 #include <nanospan/detail/joined.hpp>
 #include <nanospan/pipeline.hpp>
+#include <nanospan/resource.hpp>
 #include <nanospan/tracer_provider.hpp>
 
 #include <cstdlib>
@@ -119,6 +120,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   configuration configured{with, env};
   configured.check();
   bool const exports = configured.complete();
+  resource const common = exports ? resource::of(with, env) : resource{};  // before the lock: it may read files
   auto& provider = the_provider();
   std::lock_guard const lock{provider.mutex};
   if (provider.current != nullptr) throw configuration_error{"there is a tracer_provider already; a process has one at a time"};
@@ -131,7 +133,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   registry.ring_memory_limit_bytes.store(with.ring_memory_limit_bytes, std::memory_order_relaxed);
   asm volatile("" : : "r"(&acquire_slot));  // so that the program has it, though it may record in its plugins only
   provider.samplers.push_back(with.sampler);
-  auto const made = std::make_shared<pipeline>(std::move(with), env, report);
+  auto const made = std::make_shared<pipeline>(std::move(with), common, report);
   if (!provider.hooked) {
     std::atexit(at_exit);
     ::pthread_atfork(nullptr, nullptr, in_forked_child);

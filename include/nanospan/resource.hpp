@@ -1,58 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What all spans of a process have in common (OpenTelemetry, "Resource SDK"): the service, this library, the process, the host; then
-// OTEL_RESOURCE_ATTRIBUTES, then the options, each over the one before. Read once, by the thread that constructs the provider.
+// What all spans of a process have in common (OpenTelemetry, "Resource SDK"): the service and this library, what is detected, then
+// OTEL_RESOURCE_ATTRIBUTES, then the options, each over the one before. Made once, by the thread that constructs the provider.
 
 #include <nanospan/environment.hpp>
-#include <nanospan/exporter.hpp>
+#include <nanospan/resource_detectors.hpp>
 #include <nanospan/wire.hpp>
-
-#include <unistd.h>
 
 namespace nanospan::inline v0::detail {
 
 class resource {
  public:
-  static resource detect(options const& with, environment const& env) {
-    resource made;
-    made.set("service.name", "unknown_service" + executable_suffix());
-    made.set("telemetry.sdk.name", std::string{"nanospan"});
-    made.set("telemetry.sdk.language", std::string{"cpp"});
-    made.set("telemetry.sdk.version", std::string{NANOSPAN_VERSION});
-    made.set("process.pid", std::int64_t{::getpid()});
-    char host[256] = "";
-    if (::gethostname(host, sizeof host - 1) == 0 && host[0] != '\0') made.set("host.name", std::string{host});
-    if (auto const given = env.pairs("OTEL_RESOURCE_ATTRIBUTES"))
-      for (auto const& [key, value] : *given) made.set(key, value);
-    if (auto name = environment::text("OTEL_SERVICE_NAME")) made.set("service.name", std::move(*name));
-    for (auto const& [key, value] : with.resource_attributes) made.set(key, value);
-    if (!with.service_name.empty()) made.set("service.name", with.service_name);
+  static resource of(options const& with, environment const& env) {
+    resource made = defaults();
+    attribute_list detected = detect(with.resource_detectors);
+    made.merge({std::move(detected), detected_any(with.resource_detectors) ? conventions_schema_url : ""});
+    made.merge(of_environment(env));
+    resource mine{with.resource_attributes, with.resource_schema_url};
+    if (!with.service_name.empty()) mine.set("service.name", with.service_name);
+    if (!made.merge(mine))
+      env.report().error(joined({"options.resource_schema_url is \"", with.resource_schema_url, "\" and that of options.resource_detectors \"", conventions_schema_url, "\"; none is sent"}));
     return made;
   }
 
-  attribute_list const& attributes() const noexcept { return attributes_; }
-
-  // The fields of an encoded Resource message.
-  std::string encoded() const {
-    reverse_writer out;
-    for (auto at = attributes_.rbegin(); at != attributes_.rend(); ++at) {
-      auto const& [key, value] = *at;
-      std::string const* const text = std::get_if<std::string>(&value);
-      std::string const repaired = text != nullptr ? repaired_utf8(*text) : std::string{};
-      std::string const repaired_key = repaired_utf8(key);
-      out.require(repaired.size() + repaired_key.size() + 64);
-      std::size_t const since = out.size();
-      if (text != nullptr) out.bytes_field(1, repaired);
-      else out.varint_field(3, static_cast<std::uint64_t>(std::get<std::int64_t>(value)));
-      out.end_message(2, since);
-      out.bytes_field(1, repaired_key);
-      out.end_message(1, since);
-    }
-    return std::string{out.view()};
+  resource() = default;
+  resource(attribute_list attributes, std::string schema_url) : schema_url_{std::move(schema_url)} {
+    for (auto& [key, value] : attributes) set(key, std::move(value));
   }
 
- private:
+  // What `updating` says wins. False where both have a schema URL and not the same: then there is none (OpenTelemetry, "Merge").
+  bool merge(resource const& updating) {
+    for (auto const& [key, value] : updating.attributes_) set(key, value);
+    bool const agree = schema_url_.empty() || updating.schema_url_.empty() || schema_url_ == updating.schema_url_;
+    if (!agree) schema_url_.clear();
+    else if (schema_url_.empty()) schema_url_ = updating.schema_url_;
+    return agree;
+  }
   void set(std::string_view key, attribute_value value) {
     for (auto& [known, old] : attributes_) {
       if (known == key) {
@@ -62,15 +46,57 @@ class resource {
     }
     attributes_.emplace_back(key, std::move(value));
   }
-  static std::string executable_suffix() {
-    char path[4096];
-    auto const length = ::readlink("/proc/self/exe", path, sizeof path);
-    if (length <= 0) return {};
-    std::string_view const whole{path, static_cast<std::size_t>(length)};
-    return ":" + std::string{whole.substr(whole.rfind('/') + 1)};
+
+  attribute_list const& attributes() const noexcept { return attributes_; }
+  std::string const& schema_url() const noexcept { return schema_url_; }
+
+  // The fields of an encoded Resource message.
+  std::string encoded() const {
+    reverse_writer out;
+    for (auto at = attributes_.rbegin(); at != attributes_.rend(); ++at) {
+      std::string const key = repaired_utf8(at->first);
+      out.require(key.size() + 64);
+      std::size_t const since = out.size();
+      std::visit([&](auto const& value) { write(out, value); }, at->second);
+      out.end_message(2, since);
+      out.bytes_field(1, key);
+      out.end_message(1, since);
+    }
+    return std::string{out.view()};
   }
 
+ private:
+  static resource defaults() {
+    std::string const path = executable_path();
+    return {{{"service.name", path.empty() ? "unknown_service" : "unknown_service:" + file_name(path)},
+             {"telemetry.sdk.name", "nanospan"},
+             {"telemetry.sdk.language", "cpp"},
+             {"telemetry.sdk.version", NANOSPAN_VERSION}},
+            ""};
+  }
+  static bool detected_any(resource_detectors const& which) noexcept {
+    return which.service_instance || which.process_id || which.host_name || which.os_type || which.process || which.process_command || which.host || which.os;
+  }
+  static resource of_environment(environment const& env) {
+    resource made;
+    if (auto const given = env.pairs("OTEL_RESOURCE_ATTRIBUTES"))
+      for (auto const& [key, value] : *given) made.set(key, value);
+    if (auto name = environment::text("OTEL_SERVICE_NAME")) made.set("service.name", std::move(*name));
+    return made;
+  }
+
+  // An AnyValue's one field.
+  static void write(reverse_writer& out, std::string const& value) {
+    std::string const repaired = repaired_utf8(value);
+    out.require(repaired.size() + 64);
+    out.bytes_field(1, repaired);
+  }
+  static void write(reverse_writer& out, bool value) { out.varint_field(2, value ? 1 : 0); }
+  static void write(reverse_writer& out, std::int64_t value) { out.varint_field(3, static_cast<std::uint64_t>(value)); }
+  static void write(reverse_writer& out, double value) { out.fixed64_field(4, std::bit_cast<std::uint64_t>(value)); }
+
   attribute_list attributes_;
+  std::string schema_url_;
 };
 
 }  // namespace nanospan::inline v0::detail
