@@ -50,7 +50,7 @@ TEST_CASE("the scheme is http or https, in any case") {
 TEST_CASE("an IPv6 address stands in brackets") {
   CHECK(parts("http://[::1]:4318/v1/traces") == "http ::1 4318 /v1/traces");
   CHECK(parts("https://[2001:db8::1]") == "https 2001:db8::1 443 ");
-  for (char const* text : {"http://::1", "http://::1:4318/", "http://[::1", "http://[::1]4318", "http://[]:80", "http://[::1]x/"}) {
+  for (char const* text : {"http://::1", "http://::1:4318/", "http://[::1", "http://[::1]4318", "http://[]:80", "http://[::1]x/", "http://[host]/", "http://[[::1]/", "http://[::1[]/", "http://a]", "http://a[b:80"}) {
     CAPTURE(text);
     CHECK(parts(text) == "refused");
   }

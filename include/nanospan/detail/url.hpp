@@ -55,6 +55,7 @@ struct url {
       std::size_t const end = authority.find(']');
       if (end == std::string_view::npos) return std::nullopt;
       parsed.host = authority.substr(1, end - 1);
+      if (parsed.host.find(':') == std::string::npos) return std::nullopt;  // brackets are an address' only
       authority.remove_prefix(end + 1);
       if (!authority.empty() && authority.front() != ':') return std::nullopt;
       port = authority.substr(authority.empty() ? 0 : 1);
@@ -69,7 +70,7 @@ struct url {
       auto const [end, error] = std::from_chars(port.data(), port.data() + port.size(), parsed.port);
       if (error != std::errc{} || end != port.data() + port.size() || parsed.port == 0) return std::nullopt;
     }
-    if (parsed.host.empty()) return std::nullopt;
+    if (parsed.host.empty() || parsed.host.find_first_of("[]") != std::string::npos) return std::nullopt;
     return parsed;
   }
 };
