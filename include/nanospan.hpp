@@ -54,8 +54,13 @@
 #include <nanospan/messages.hpp>
 #include <nanospan/environment.hpp>
 #include <nanospan/wire.hpp>
+#include <nanospan/detail/address_map.hpp>
+#include <nanospan/detail/any_value.hpp>
+#include <nanospan/detail/kept_entry.hpp>
 #include <nanospan/detail/literal_cache.hpp>
 #include <nanospan/attribute_set.hpp>
+#include <nanospan/scope_list.hpp>
+#include <nanospan/collected_span.hpp>
 #include <nanospan/exporter_choice.hpp>
 #include <nanospan/configuration.hpp>
 #include <nanospan/resource_detectors.hpp>

@@ -993,15 +993,15 @@ class timestamp {
   std::uint64_t unix_nanoseconds_ = 0;
 };
 
-/// Says that a span begins a trace, whatever is current: `{.parent = nanospan::root}`.
-struct root_type {};
-inline constexpr root_type root{};
+/// Says that a span begins a trace, whatever is current: `{.parent = nanospan::no_parent}`.
+struct no_parent_type {};
+inline constexpr no_parent_type no_parent{};
 
 /// Whose child a span is: the thread's current context's, unless said otherwise.
 class parent_choice {
  public:
   parent_choice() noexcept = default;
-  explicit(false) parent_choice(root_type) noexcept : how_{how::none} {}
+  explicit(false) parent_choice(no_parent_type) noexcept : how_{how::none} {}
   /// An invalid context is no parent: a root, and no mistake.
   explicit(false) parent_choice(span_context context) noexcept : how_{context.valid() ? how::given : how::none}, context_{std::move(context)} {}
 
@@ -1049,6 +1049,7 @@ NANOSPAN_DETAIL_INLINE void put_word(std::byte* place, std::uint64_t word) noexc
 
 class attribute_payload {
  public:
+  static entry_head const& head(attribute const& one) noexcept { return one.head_; }
   // Payload of an attribute's entry, in bytes; of what has no room anyway more than there is.
   static std::size_t size(attribute const& one) noexcept {
     switch (one.head_.type()) {
@@ -2644,14 +2645,16 @@ class trace_id_ratio_sampler final : public sampler {
 
 // ---- nanospan/attribute_value.hpp ----------------------------------------------------------------------------------------------
 
-// An attribute as an object: what an exporter reads and what the options say of the resource. Recording makes none. Any thread.
+// An attribute as an object: what an exporter reads, what the options say of the resource, what a hook puts on an ended span. Recording makes none. Any thread.
 
 #include <variant>
 #include <vector>
 
 namespace nanospan::inline v0 {
 
-using attribute_value = std::variant<bool, std::int64_t, double, std::string>;
+/// Text, bytes, and arrays of one type beside bool and numbers (OpenTelemetry, "AnyValue", without maps).
+using attribute_value = std::variant<bool, std::int64_t, double, std::string, std::vector<std::byte>, std::vector<bool>, std::vector<std::int64_t>, std::vector<double>,
+                                     std::vector<std::string>>;
 using attribute_list = std::vector<std::pair<std::string, attribute_value>>;
 
 }  // namespace nanospan::inline v0
@@ -2836,6 +2839,17 @@ struct event_data {
   friend bool operator==(event_data const&, event_data const&) = default;
 };
 
+struct link_data {
+  nanospan::trace_id trace_id;
+  nanospan::span_id span_id;
+  std::string trace_state;
+  std::uint32_t flags = 0;  ///< as span_data's
+  attribute_list attributes;
+  std::uint32_t dropped_attributes_count = 0;
+
+  friend bool operator==(link_data const&, link_data const&) = default;
+};
+
 struct span_data {
   nanospan::trace_id trace_id;
   nanospan::span_id span_id;
@@ -2850,9 +2864,14 @@ struct span_data {
   std::uint32_t dropped_attributes_count = 0;
   std::vector<event_data> events;
   std::uint32_t dropped_events_count = 0;
+  std::vector<link_data> links;
+  std::uint32_t dropped_links_count = 0;
   span_status status = span_status::unset;
   std::string status_message;
-  std::string scope_name;
+  std::string scope_name;  ///< of the tracer
+  std::string scope_version;
+  std::string scope_schema_url;
+  attribute_list scope_attributes;
   std::string service_name;  ///< of the resource that the span belongs to
 
   friend bool operator==(span_data const&, span_data const&) = default;
@@ -3461,6 +3480,18 @@ inline std::size_t utf8_length(std::string_view text) noexcept {
   return 0;
 }
 
+// The first `characters` of a text; an ill-formed byte counts as one.
+inline std::string_view first_characters(std::string_view text, std::size_t characters) noexcept {
+  if (text.size() <= characters) [[likely]]  // no character is less than a byte
+    return text;
+  std::size_t at = 0;
+  for (; characters != 0 && at < text.size(); --characters) {
+    std::size_t const length = utf8_length(text.substr(at, 4));
+    at += length == 0 ? 1 : length;
+  }
+  return text.substr(0, at);
+}
+
 inline bool is_utf8(std::string_view text) noexcept {
   if (is_ascii(text)) return true;
   while (!text.empty()) {
@@ -3996,28 +4027,27 @@ class reverse_writer {
     at_ -= bytes.size();
     copy_text(at_, bytes.data(), bytes.size());
   }
-  void varint(std::uint64_t value) noexcept {
+  NANOSPAN_DETAIL_INLINE void varint(std::uint64_t value) noexcept {
     if (value < 0x80) [[likely]] {
       *--at_ = static_cast<std::byte>(value);
-      return;
+    } else if (value < 0x4000) {
+      *--at_ = static_cast<std::byte>(value >> 7);
+      *--at_ = static_cast<std::byte>(value | 0x80);
+    } else {
+      long_varint(value);
     }
-    std::size_t const length = varint_size(value);
-    at_ -= length;
-    std::byte* to = at_;
-    for (; value >= 0x80; value >>= 7) *to++ = static_cast<std::byte>(value | 0x80);
-    *to = static_cast<std::byte>(value);
   }
-  void tag(std::uint32_t field, wire_type type) noexcept { varint(field << 3 | static_cast<std::uint32_t>(type)); }
+  NANOSPAN_DETAIL_INLINE void tag(std::uint32_t field, wire_type type) noexcept { varint(field << 3 | static_cast<std::uint32_t>(type)); }
 
-  void varint_field(std::uint32_t field, std::uint64_t value) noexcept {
+  NANOSPAN_DETAIL_INLINE void varint_field(std::uint32_t field, std::uint64_t value) noexcept {
     varint(value);
     tag(field, wire_type::varint);
   }
-  void fixed64_field(std::uint32_t field, std::uint64_t value) noexcept {
+  NANOSPAN_DETAIL_INLINE void fixed64_field(std::uint32_t field, std::uint64_t value) noexcept {
     raw_little_endian(value);
     tag(field, wire_type::fixed64);
   }
-  void fixed32_field(std::uint32_t field, std::uint32_t value) noexcept {
+  NANOSPAN_DETAIL_INLINE void fixed32_field(std::uint32_t field, std::uint32_t value) noexcept {
     raw_little_endian(value);
     tag(field, wire_type::fixed32);
   }
@@ -4035,7 +4065,7 @@ class reverse_writer {
     tag(field, wire_type::bytes);
   }
   // Makes what was written since size() was `since` into the message of a field.
-  void end_message(std::uint32_t field, std::size_t since) noexcept {
+  NANOSPAN_DETAIL_INLINE void end_message(std::uint32_t field, std::size_t since) noexcept {
     varint(size() - since);
     tag(field, wire_type::bytes);
   }
@@ -4045,6 +4075,12 @@ class reverse_writer {
   }
 
  private:
+  NANOSPAN_DETAIL_OUT_OF_LINE void long_varint(std::uint64_t value) noexcept {
+    at_ -= varint_size(value);
+    std::byte* to = at_;
+    for (; value >= 0x80; value >>= 7) *to++ = static_cast<std::byte>(value | 0x80);
+    *to = static_cast<std::byte>(value);
+  }
   template <typename Integer>
   void raw_little_endian(Integer value) noexcept {
     if constexpr (std::endian::native == std::endian::big) {
@@ -4143,6 +4179,201 @@ class wire_reader {
 
 }  // namespace nanospan::inline v0::detail
 
+// ---- nanospan/detail/address_map.hpp -------------------------------------------------------------------------------------------
+
+// What is known of things by their address: literals, call sites, tracers. One probe finds most. One thread at a time.
+
+namespace nanospan::inline v0::detail {
+
+template <typename Value>
+class address_map {
+ public:
+  // Null where it is not known.
+  Value* find(void const* key) noexcept {
+    if (slots_.empty()) [[unlikely]]
+      return nullptr;
+    slot& found = slots_[place_of(key)];
+    return found.key == key ? &found.value : nullptr;
+  }
+  // Of a key that is not known, and not null. Valid until the next one is added. Throws std::bad_alloc, nothing changed.
+  Value& add(void const* key, Value value) {
+    if (2 * used_ >= slots_.size()) grow();
+    slot& place = slots_[place_of(key)];
+    place = {key, std::move(value)};
+    ++used_;
+    return place.value;
+  }
+  void clear() noexcept {
+    slots_.clear();
+    used_ = 0;
+  }
+
+ private:
+  struct slot {
+    void const* key = nullptr;
+    Value value{};
+  };
+
+  // Where it stands, or would. A power of two of slots, at most half of them used.
+  std::size_t place_of(void const* key) const noexcept {
+    std::uint64_t const spread = reinterpret_cast<std::uintptr_t>(key) * std::uint64_t{0x9e37'79b9'7f4a'7c15u};
+    std::size_t const last = slots_.size() - 1;
+    std::size_t at = static_cast<std::size_t>(spread >> 32) & last;
+    while (slots_[at].key != nullptr && slots_[at].key != key) at = (at + 1) & last;
+    return at;
+  }
+  void grow() {
+    std::vector<slot> before(slots_.empty() ? 64 : 2 * slots_.size());
+    std::swap(before, slots_);
+    for (slot& one : before)
+      if (one.key != nullptr) slots_[place_of(one.key)] = std::move(one);
+  }
+
+  std::vector<slot> slots_;
+  std::size_t used_ = 0;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/any_value.hpp ---------------------------------------------------------------------------------------------
+
+// An attribute's value, from its entry in a record to OTLP's AnyValue. Background thread.
+
+#include <cxxabi.h>
+
+namespace nanospan::inline v0::detail {
+
+// A string field; ill-formed UTF-8 is repaired on the way.
+inline void write_text(reverse_writer& to, std::uint32_t field, std::string_view text) {
+  if (is_utf8(text)) [[likely]]
+    return to.bytes_field(field, text);
+  std::string const repaired = repaired_utf8(text);
+  to.bytes_field(field, repaired);
+}
+// Room that write_text() may need.
+inline std::size_t text_bound(std::size_t bytes) noexcept { return 3 * bytes + 2 * reverse_writer::max_varint_bytes; }
+
+// A type's name as people know it. As it is where that is none.
+NANOSPAN_DETAIL_COLD inline std::string demangled(std::string_view mangled) {
+  std::string name{mangled};
+  int status = 0;
+  char* const shown = abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status);
+  if (shown != nullptr) name = shown;
+  std::free(shown);
+  return name;
+}
+
+inline void write_decimal(reverse_writer& to, std::uint64_t value) {
+  char digits[20]{};
+  char const* const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  to.bytes_field(1, {digits, static_cast<std::size_t>(end - digits)});
+}
+// A bool or a number, as one of the fields of AnyValue.
+NANOSPAN_DETAIL_INLINE void write_word(reverse_writer& to, entry_type type, std::uint64_t word) {
+  switch (type) {
+    case entry_type::boolean: return to.varint_field(2, word);
+    case entry_type::signed_integer: return to.varint_field(3, word);
+    case entry_type::floating: return to.fixed64_field(4, word);
+    default: break;
+  }
+  if (word <= 0x7fff'ffff'ffff'ffffu) return to.varint_field(3, word);
+  write_decimal(to, word);
+}
+
+// Back to front: where texts stand is noted first.
+NANOSPAN_DETAIL_COLD inline void write_array(reverse_writer& to, std::string_view payload, std::size_t longest) {
+  auto const word_at = [&](std::size_t at) {
+    std::uint64_t word = 0;
+    if (at + sizeof word <= payload.size()) std::memcpy(&word, payload.data() + at, sizeof word);
+    return word;
+  };
+  auto const type = static_cast<entry_type>(word_at(0));
+  std::size_t const since = to.size();
+  auto const element = [&](auto&& write) {
+    std::size_t const before = to.size();
+    write();
+    to.end_message(1, before);  // ArrayValue.values
+  };
+  if (type != entry_type::string) {
+    for (std::size_t at = payload.size(); at >= 16; at -= 8) element([&] { write_word(to, type, word_at(at - 8)); });
+  } else {
+    std::vector<std::string_view> texts;
+    for (std::size_t at = 8; at + 8 <= payload.size();) {
+      std::uint64_t const size = word_at(at);
+      if (size > payload.size() - at - 8) break;  // which only a data race can have written
+      texts.push_back(payload.substr(at + 8, static_cast<std::size_t>(size)));
+      at += 8 + padded(static_cast<std::size_t>(size));
+    }
+    for (std::size_t at = texts.size(); at-- != 0;) element([&] { write_text(to, 1, first_characters(texts[at], longest)); });
+  }
+  to.end_message(5, since);  // AnyValue.array_value
+}
+
+// One field of an AnyValue. Texts are cut after `longest` characters, bytes after as many bytes.
+NANOSPAN_DETAIL_INLINE void write_value(reverse_writer& to, entry_view const& one, std::size_t longest) {
+  switch (one.type()) {
+    case entry_type::string: return write_text(to, 1, first_characters(one.text(), longest));
+    case entry_type::bytes: return to.bytes_field(7, one.text().substr(0, longest));
+    case entry_type::array: return write_array(to, one.text(), longest);
+    case entry_type::type_name: return write_text(to, 1, first_characters(demangled(one.text()), longest));
+    default: return write_word(to, one.type(), one.word());
+  }
+}
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/kept_entry.hpp --------------------------------------------------------------------------------------------
+
+// An attribute that is in no record, as an entry that could be: a resource's, or what a hook put on an ended span. Any thread.
+
+#include <algorithm>
+#include <memory>
+
+namespace nanospan::inline v0::detail {
+
+class kept_entry {
+ public:
+  // An array of more than a mebibyte is an empty one. Throws std::bad_alloc.
+  kept_entry(std::string_view key, attribute_value const& value) {
+    std::visit([&](auto const& is) { keep(key, is); }, value);
+  }
+  std::size_t size() const noexcept { return size_; }
+  entry_view view() const noexcept { return {word_, bytes_.get(), size_}; }
+
+ private:
+  template <typename Value>
+  void keep(std::string_view key, Value const& value) {
+    keep(attribute{copied{key}, value});
+  }
+  void keep(std::string_view key, std::vector<bool> const& value) {
+    auto const flags = std::make_unique<bool[]>(value.size());
+    std::copy(value.begin(), value.end(), flags.get());
+    keep(attribute{copied{key}, flag_range{flags.get(), value.size()}});
+  }
+  struct flag_range {
+    bool const* first;
+    std::size_t count;
+    bool const* data() const noexcept { return first; }
+    std::size_t size() const noexcept { return count; }
+  };
+  void keep(attribute const& one) {
+    entry_head const head = attribute_payload::head(one);
+    std::size_t const key_bytes = padded(head.key_size);
+    size_ = key_bytes + attribute_payload::size(one);
+    if (head.type() == entry_type::array && size_ > max_entry_bytes) return keep(attribute{copied{{head.key, head.key_size}}, flag_range{nullptr, 0}});
+    bytes_ = std::make_unique<std::byte[]>(padded(size_));
+    if (head.key_size != 0) std::memcpy(bytes_.get(), head.key, head.key_size);
+    attribute_payload::write(bytes_.get() + key_bytes, one);
+    word_ = entry_word(head, size_);
+  }
+
+  std::unique_ptr<std::byte[]> bytes_;
+  std::size_t size_ = 0;
+  std::uint64_t word_ = 0;
+};
+
+}  // namespace nanospan::inline v0::detail
+
 // ---- nanospan/detail/literal_cache.hpp -----------------------------------------------------------------------------------------
 
 // The literals that records point at, by address: measured, checked and encoded once, not once a span. Equal texts are one object, wherever
@@ -4164,36 +4395,19 @@ class literal_cache {
  public:
   // Throws std::bad_alloc, having remembered nothing.
   literal_text const& of(char const* literal) {
-    if (!slots_.empty()) [[likely]] {
-      slot const& found = slots_[place_of(literal)];
-      if (found.literal == literal) [[likely]]
-        return *found.text;
-    }
+    if (literal_text const* const* const found = by_address_.find(literal)) [[likely]]
+      return **found;
     return remember(literal);
   }
   void forget() noexcept {
-    slots_.clear();
-    used_ = 0;
+    by_address_.clear();
     by_hash_.clear();
     texts_.clear();
   }
 
  private:
-  struct slot {
-    char const* literal = nullptr;
-    literal_text const* text = nullptr;
-  };
-
-  // Where it stands, or would. A power of two of slots, at most half of them used.
-  std::size_t place_of(char const* literal) const noexcept {
-    std::uint64_t const spread = address_of(literal) * 0x9e37'79b9'7f4a'7c15u;
-    std::size_t const last = slots_.size() - 1;
-    std::size_t at = static_cast<std::size_t>(spread >> 32) & last;
-    while (slots_[at].literal != nullptr && slots_[at].literal != literal) at = (at + 1) & last;
-    return at;
-  }
   NANOSPAN_DETAIL_COLD literal_text const& remember(char const* literal) {
-    if (2 * used_ >= slots_.size()) grow();
+    if (texts_.size() >= by_hash_.size()) grow();
     std::string_view const text{literal};
     std::size_t const hash = std::hash<std::string_view>{}(text);
     literal_text const* known = by_hash_[hash & (by_hash_.size() - 1)];
@@ -4206,17 +4420,10 @@ class literal_cache {
       texts_.push_back(std::make_unique<literal_text>(literal_text{std::string{text}, std::string{encoded.view()}, hash, nullptr}));
       known = chain(*texts_.back());
     }
-    slots_[place_of(literal)] = {literal, known};
-    ++used_;
-    return *known;
+    return *by_address_.add(literal, known);
   }
   void grow() {
-    std::size_t const size = slots_.empty() ? 64 : 2 * slots_.size();
-    by_hash_.reserve(size);
-    std::vector<slot> const before = std::exchange(slots_, std::vector<slot>(size));
-    for (slot const& one : before)
-      if (one.literal != nullptr) slots_[place_of(one.literal)] = one;
-    by_hash_.assign(size, nullptr);
+    by_hash_.assign(by_hash_.empty() ? 64 : 2 * by_hash_.size(), nullptr);
     for (auto const& text : texts_) chain(*text);
   }
   literal_text const* chain(literal_text& text) noexcept {
@@ -4225,9 +4432,8 @@ class literal_cache {
     return first;
   }
 
-  std::vector<slot> slots_;
-  std::size_t used_ = 0;
-  std::vector<literal_text const*> by_hash_;  // as many as slots
+  address_map<literal_text const*> by_address_;
+  std::vector<literal_text const*> by_hash_;  // a power of two, no fewer than texts
   std::vector<std::unique_ptr<literal_text>> texts_;
 };
 
@@ -4238,21 +4444,10 @@ class literal_cache {
 // The attributes of a record as they will be exported: unique by key (the last one wins), OpenTelemetry's limit applied, written as OTLP's
 // KeyValue. Background thread.
 
+#include <algorithm>
+#include <memory>
+
 namespace nanospan::inline v0::detail {
-
-// OpenTelemetry's default limits on counts ("Span Limits"): what comes after is dropped and counted.
-inline constexpr std::size_t max_attributes = 128;
-inline constexpr std::size_t max_events = 128;
-
-// A string field; ill-formed UTF-8 is repaired on the way.
-inline void write_text(reverse_writer& to, std::uint32_t field, std::string_view text) {
-  if (is_utf8(text)) [[likely]]
-    return to.bytes_field(field, text);
-  std::string const repaired = repaired_utf8(text);
-  to.bytes_field(field, repaired);
-}
-// Room that write_text() may need.
-inline std::size_t text_bound(std::size_t bytes) noexcept { return 3 * bytes + 2 * reverse_writer::max_varint_bytes; }
 
 // An entry whose key, or an event's or a span's name, is looked up if it is a literal.
 struct keyed_entry {
@@ -4263,8 +4458,10 @@ struct keyed_entry {
   static keyed_entry of(entry_view const& one, literal_cache& literals) { return {one, one.key_is_copied() ? nullptr : &literals.of(one.literal())}; }
 
   std::string_view key() const noexcept { return literal != nullptr ? literal->text : entry.key(); }
-  bool same_key(keyed_entry const& other) const noexcept {
-    return literal != nullptr && other.literal != nullptr ? literal == other.literal : key() == other.key();
+  NANOSPAN_DETAIL_INLINE bool same_key(keyed_entry const& other) const noexcept {
+    if (literal != nullptr && other.literal != nullptr) [[likely]]
+      return literal == other.literal;  // equal ones are one object
+    return key() == other.key();
   }
   NANOSPAN_DETAIL_INLINE void write_key(reverse_writer& to, std::uint32_t field) const {
     if (literal == nullptr) return write_text(to, field, entry.key());
@@ -4275,71 +4472,323 @@ struct keyed_entry {
   std::size_t key_bound() const noexcept { return literal != nullptr ? literal->encoded.size() + reverse_writer::max_varint_bytes : text_bound(entry.key().size()); }
 };
 
-// Attributes as they will be exported: unique by key, at most max_attributes.
+// Attributes as they will be exported: unique by key, no more than the limit.
 class attribute_set {
  public:
+  // Throws std::bad_alloc.
+  explicit attribute_set(std::size_t most) : most_{most}, chosen_{std::make_unique<keyed_entry[]>(most)} {}
+
   void clear() noexcept {
     count_ = 0;
     dropped_ = 0;
     bytes_ = 0;
   }
   // Throws std::bad_alloc.
-  void add(entry_view const& one, literal_cache& literals) {
-    auto const added = keyed_entry::of(one, literals);
+  void add(entry_view const& one, literal_cache& literals) { add(keyed_entry::of(one, literals)); }
+  NANOSPAN_DETAIL_INLINE void add(keyed_entry const& added) {
+    if (added.literal != nullptr) bytes_ += added.literal->encoded.size();
+    if (added.entry.type() == entry_type::type_name) [[unlikely]]
+      bytes_ += text_bound(demangled(added.entry.text()).size());
     for (std::size_t at = 0; at < count_; ++at) {
       if (chosen_[at].same_key(added)) {
         chosen_[at] = added;
-        bytes_ += bound(added);
         return;
       }
     }
-    if (count_ == max_attributes) {
+    if (count_ == most_) {
       ++dropped_;
       return;
     }
     chosen_[count_++] = added;
-    bytes_ += bound(added);
   }
   std::uint64_t dropped() const noexcept { return dropped_; }
-  // The most that write() writes.
-  std::size_t bound() const noexcept { return bytes_; }
+  // The most that write() writes, of entries that take so many bytes: ill-formed text becomes three times as long, a number's word of an array, too.
+  std::size_t bound(std::size_t entry_bytes) const noexcept { return bytes_ + 3 * entry_bytes + 128 * count_; }
 
-  void write(reverse_writer& to, std::uint32_t field) const {
+  std::size_t size() const noexcept { return count_; }
+  keyed_entry const& operator[](std::size_t at) const noexcept { return chosen_[at]; }
+  void erase(std::size_t at) noexcept { std::move(&chosen_[at + 1], &chosen_[count_--], &chosen_[at]); }
+
+  void write(reverse_writer& to, std::uint32_t field, std::size_t longest) const {
     for (std::size_t at = count_; at-- != 0;) {
       std::size_t const since = to.size();
-      write_value(to, chosen_[at].entry);
+      write_value(to, chosen_[at].entry, longest);
       to.end_message(2, since);  // KeyValue.value
       chosen_[at].write_key(to, 1);
       to.end_message(field, since);
     }
   }
 
-  // Room that one of them may need: a number takes at most twenty characters.
-  static std::size_t bound(keyed_entry const& one) noexcept { return one.key_bound() + text_bound(one.entry.value_size()) + 64; }
-
  private:
-  static void write_value(reverse_writer& to, entry_view const& one) {
-    switch (one.type()) {  // the fields of AnyValue
-      case entry_type::boolean: return to.varint_field(2, one.word());
-      case entry_type::signed_integer: return to.varint_field(3, one.word());
-      case entry_type::floating: return to.fixed64_field(4, one.word());
-      case entry_type::string: return write_text(to, 1, one.text());
-      case entry_type::unsigned_integer:
-        if (one.word() <= 0x7fff'ffff'ffff'ffffu) return to.varint_field(3, one.word());
-        return write_decimal(to, one.word());
-      default: return;
-    }
-  }
-  static void write_decimal(reverse_writer& to, std::uint64_t value) {
-    char digits[20]{};
-    char const* const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-    to.bytes_field(1, {digits, static_cast<std::size_t>(end - digits)});
-  }
-
-  keyed_entry chosen_[max_attributes];
+  std::size_t most_;
+  std::unique_ptr<keyed_entry[]> chosen_;
   std::size_t count_ = 0;
   std::uint64_t dropped_ = 0;
-  std::size_t bytes_ = 0;
+  std::size_t bytes_ = 0;  // of keys that are literals, and names of types
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/scope_list.hpp ---------------------------------------------------------------------------------------------------
+
+// The tracers whose spans are being encoded (OpenTelemetry's instrumentation scopes), each with the spans of the batch at hand. The first one is the
+// library's own, for whoever named none. Background thread.
+
+#include <deque>
+
+namespace nanospan::inline v0::detail {
+
+struct scope_spans {
+  std::string envelope;      // ScopeSpans.scope
+  reverse_writer spans;      // ScopeSpans.spans; behind them the schema URLs, the scope's and the resource's
+  std::size_t behind = 0;    // bytes of these
+  std::size_t before_cut = 0;
+
+  bool empty() const noexcept { return spans.size() == behind; }
+};
+
+class scope_list {
+ public:
+  // The schema URL of the resource. Throws std::bad_alloc.
+  explicit scope_list(std::string_view schema_url) : schema_url_{schema_url} { add(envelope_of("nanospan", NANOSPAN_VERSION, nullptr, nullptr), {}); }
+
+  // Null is the library's own. Valid for ever. Equal tracers are one, wherever they stand. Throws std::bad_alloc.
+  scope_spans& of(tracer const* by) {
+    if (by == nullptr) return all_.front();
+    if (scope_spans* const* const found = by_address_.find(by)) return **found;
+    std::string envelope = envelope_of(view(by->name()), view(by->version()), by->begin(), by->end());
+    reverse_writer schema{text_bound(by->schema_url().size())};
+    if (by->schema_url().size() != 0) write_text(schema, 3, view(by->schema_url()));  // ScopeSpans.schema_url
+    for (scope_spans& one : all_)
+      if (one.envelope == envelope && one.spans.view().substr(one.spans.size() - one.behind, one.behind - resource_bytes_) == schema.view()) return *by_address_.add(by, &one);
+    add(std::move(envelope), schema.view());
+    return *by_address_.add(by, &all_.back());
+  }
+  // Of what stands behind all the spans of a batch.
+  std::size_t resource_bytes() const noexcept { return resource_bytes_; }
+  void forget_addresses() noexcept { by_address_.clear(); }
+
+  auto begin() noexcept { return all_.begin(); }
+  auto end() noexcept { return all_.end(); }
+
+ private:
+  void add(std::string envelope, std::string_view schema) {
+    scope_spans added{std::move(envelope), reverse_writer{text_bound(schema_url_.size()) + schema.size()}};
+    if (!schema_url_.empty()) write_text(added.spans, 3, schema_url_);  // ResourceSpans.schema_url
+    resource_bytes_ = added.spans.size();
+    added.spans.raw(schema);
+    added.behind = added.spans.size();
+    all_.push_back(std::move(added));
+  }
+  static std::string_view view(literal text) noexcept { return {text.data(), text.size()}; }
+  static std::string envelope_of(std::string_view name, std::string_view version, tracer::attribute const* first, tracer::attribute const* last) {
+    std::size_t bytes = text_bound(name.size()) + text_bound(version.size()) + 64;
+    for (auto const* at = first; at != last; ++at) bytes += text_bound(at->key.size()) + text_bound(at->value.size()) + 64;
+    reverse_writer out{bytes};
+    while (last != first) {
+      --last;
+      std::size_t const since = out.size();
+      write_text(out, 1, view(last->value));  // AnyValue.string_value
+      out.end_message(2, since);              // KeyValue.value
+      write_text(out, 1, view(last->key));
+      out.end_message(3, since);  // InstrumentationScope.attributes
+    }
+    if (!version.empty()) write_text(out, 2, version);
+    if (!name.empty()) write_text(out, 1, name);
+    out.end_message(1, 0);  // ScopeSpans.scope
+    return std::string{out.view()};
+  }
+
+  std::string schema_url_;
+  std::size_t resource_bytes_ = 0;
+  std::deque<scope_spans> all_;
+  address_map<scope_spans*> by_address_;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/collected_span.hpp -----------------------------------------------------------------------------------------------
+
+// A record taken apart, before it is encoded: here attributes are made unique (the last one wins), OpenTelemetry's limits are applied, and names are looked
+// up. One object for all spans, one after another; what it holds points into the record. Background thread.
+
+namespace nanospan::inline v0::detail {
+
+// What is known of a call site, by its address.
+struct known_site {
+  literal_text const* name = nullptr;
+  scope_spans* scope = nullptr;
+  bool had_parent = false;
+  bool told = false;
+};
+
+class collected_span {
+ public:
+  // The schema URL of the resource.
+  collected_span(span_limits const& limits, std::string_view schema_url)
+      : limits_{limits},
+        attributes{limits.attribute_count},
+        scopes_{schema_url},
+        events_{std::make_unique<keyed_entry[]>(limits.event_count)},
+        links_{std::make_unique<entry_view[]>(limits.link_count)} {}
+
+  // Throws std::bad_alloc.
+  void collect(std::byte const* record) {
+    std::memcpy(&header, record, sizeof header);
+    std::byte const* entries = record + sizeof header;
+    entry_bytes_ = header.meta.size - sizeof header;
+    if (heap_payload const heap = heap_of(record); heap.block != nullptr) {
+      entries = heap.block;
+      entry_bytes_ = heap.used;
+    }
+    clear();
+    if (header.from != nullptr) {
+      known_site& from = known(*header.from);
+      name = {{}, from.name};
+      scope = from.scope;
+      lost_context = is_lost(from);
+    } else {
+      name = {};
+      scope = &scopes_.of(nullptr);
+      lost_context = false;
+    }
+    if (entry_bytes_ != 0) for_each_entry(entries, entry_bytes_, [&](entry_view const& entry) { take(entry); });
+  }
+  // Room that it may need on the wire, but for events, links and the fields of fixed size.
+  std::size_t bound() const noexcept { return attributes.bound(entry_bytes_) + name.key_bound(); }
+
+  std::size_t event_count() const noexcept { return event_count_; }
+  keyed_entry const& event(std::size_t at) const noexcept { return events_[at]; }
+  std::size_t link_count() const noexcept { return link_count_; }
+  entry_view const& link(std::size_t at) const noexcept { return links_[at]; }
+  // An event's, or a link's; nothing else of them is told while they are looked at. Throws std::bad_alloc.
+  void collect_attributes(entry_view const& of, attribute_set& into) {
+    into.clear();
+    for_each_attribute_of(of, [&](entry_view const& one) { into.add(one, literals_); });
+  }
+
+  // No address is known any more.
+  void forget_literals() noexcept {
+    sites_.clear();
+    scopes_.forget_addresses();
+    literals_.forget();
+  }
+  scope_list& scopes() noexcept { return scopes_; }
+  span_limits const& limits() const noexcept { return limits_; }
+
+  // The heap block that a record owns, for whoever is done with the record; {null, 0} for most.
+  static heap_payload heap_of(std::byte const* record) noexcept {
+    record_meta meta{};
+    std::memcpy(&meta, record, sizeof meta);
+    if (meta.size != sizeof(record_header) + head_bytes(0) + sizeof(heap_payload)) [[likely]]
+      return {};
+    std::uint64_t word = 0;
+    std::memcpy(&word, record + sizeof(record_header), sizeof word);
+    heap_payload heap{};
+    if (type_of(word) == entry_type::heap_block) std::memcpy(&heap, record + sizeof(record_header) + sizeof word, sizeof heap);
+    return heap;
+  }
+  static link_payload head_of(entry_view const& link) noexcept {
+    link_payload head{};
+    if (link.value_size() >= sizeof head) std::memcpy(&head, link.value(), sizeof head);
+    return head;
+  }
+  static std::string_view tracestate_of(entry_view const& link) noexcept {
+    return link.text().substr(std::min(sizeof(link_payload), link.value_size()), head_of(link).tracestate_size);
+  }
+
+ private:
+  span_limits limits_;
+
+ public:
+  // The span at hand.
+  record_header header;
+  keyed_entry name;
+  scope_spans* scope = nullptr;
+  attribute_set attributes;
+  std::string_view status;
+  std::string_view tracestate;
+  std::uint64_t left_out = 0;  // attributes, events and links that found no room in the span
+  std::uint64_t dropped_events = 0;
+  std::uint64_t dropped_links = 0;
+  bool lost_context = false;  // it has no parent, unlike others of its site, for the first time
+
+ private:
+  void clear() noexcept {
+    attributes.clear();
+    event_count_ = 0;
+    link_count_ = 0;
+    left_out = 0;
+    dropped_events = 0;
+    dropped_links = 0;
+    status = {};
+    tracestate = {};
+  }
+  known_site& known(site const& from) {
+    if (known_site* const found = sites_.find(&from)) [[likely]]
+      return *found;
+    return sites_.add(&from, {&literals_.of(from.name), &scopes_.of(tracer_of(from))});
+  }
+  // Servers and consumers begin traces all the time.
+  bool is_lost(known_site& from) noexcept {
+    if (header.parent.valid()) {
+      from.had_parent = true;
+      return false;
+    }
+    bool const expected = header.meta.kind == span_kind::server || header.meta.kind == span_kind::consumer || (header.meta.flags & root_on_demand) != 0;
+    return from.had_parent && !expected && !std::exchange(from.told, true);
+  }
+  void take(entry_view const& entry) {
+    switch (entry.type()) {
+      case entry_type::event: return take_event(entry);
+      case entry_type::link: return take_link(entry);
+      case entry_type::status: status = entry.text(); return;
+      case entry_type::name: name = keyed_entry::of(entry, literals_); return;
+      case entry_type::tracestate: tracestate = entry.text(); return;
+      case entry_type::scope: return take_scope(entry);
+      case entry_type::dropped: left_out = entry.word(); return;
+      case entry_type::heap_block: return;
+      default: attributes.add(entry, literals_);
+    }
+  }
+  void take_event(entry_view const& event) {
+    if (event.value_size() < sizeof(event_payload)) return;  // which only a data race can have written
+    if (event_count_ == limits_.event_count) {
+      ++dropped_events;
+      return;
+    }
+    events_[event_count_++] = keyed_entry::of(event, literals_);
+  }
+  // One to nowhere says something only by its attributes or its tracestate (OpenTelemetry, "Link").
+  void take_link(entry_view const& link) {
+    link_payload const head = head_of(link);
+    bool const valid = head.trace.valid() && head.span.valid();
+    if (link.value_size() < sizeof head || (!valid && link.value_size() == sizeof head)) return;
+    if (link_count_ == limits_.link_count) {
+      ++dropped_links;
+      return;
+    }
+    links_[link_count_++] = link;
+  }
+  void take_scope(entry_view const& entry) {
+    tracer const* by = nullptr;
+    if (entry.value_size() == sizeof by) std::memcpy(&by, entry.value(), sizeof by);
+    scope = &scopes_.of(by);
+  }
+  template <typename Visit>
+  static void for_each_attribute_of(entry_view const& of, Visit&& visit) {
+    std::size_t const head = of.type() == entry_type::event ? sizeof(event_payload) : sizeof(link_payload) + padded(head_of(of).tracestate_size);
+    if (head < of.value_size()) for_each_entry(of.value() + head, of.value_size() - head, std::forward<Visit>(visit));
+  }
+
+  literal_cache literals_;
+  scope_list scopes_;
+  address_map<known_site> sites_;
+  std::unique_ptr<keyed_entry[]> events_;
+  std::size_t event_count_ = 0;
+  std::unique_ptr<entry_view[]> links_;
+  std::size_t link_count_ = 0;
+  std::size_t entry_bytes_ = 0;
 };
 
 }  // namespace nanospan::inline v0::detail
@@ -4785,16 +5234,15 @@ class resource {
 
   // The fields of an encoded Resource message.
   std::string encoded() const {
-    reverse_writer out;
-    for (auto at = attributes_.rbegin(); at != attributes_.rend(); ++at) {
-      std::string const key = repaired_utf8(at->first);
-      out.require(key.size() + 64);
-      std::size_t const since = out.size();
-      std::visit([&](auto const& value) { write(out, value); }, at->second);
-      out.end_message(2, since);
-      out.bytes_field(1, key);
-      out.end_message(1, since);
+    std::vector<kept_entry> kept;
+    attribute_set all{attributes_.size()};
+    std::size_t bytes = 0;
+    for (auto const& [key, value] : attributes_) {
+      all.add({kept.emplace_back(key, value).view(), nullptr});
+      bytes += kept.back().size();
     }
+    reverse_writer out{all.bound(bytes)};
+    all.write(out, 1, span_limits::unlimited);
     return std::string{out.view()};
   }
 
@@ -4818,16 +5266,6 @@ class resource {
     return made;
   }
 
-  // An AnyValue's one field.
-  static void write(reverse_writer& out, std::string const& value) {
-    std::string const repaired = repaired_utf8(value);
-    out.require(repaired.size() + 64);
-    out.bytes_field(1, repaired);
-  }
-  static void write(reverse_writer& out, bool value) { out.varint_field(2, value ? 1 : 0); }
-  static void write(reverse_writer& out, std::int64_t value) { out.varint_field(3, static_cast<std::uint64_t>(value)); }
-  static void write(reverse_writer& out, double value) { out.fixed64_field(4, std::bit_cast<std::uint64_t>(value)); }
-
   attribute_list attributes_;
   std::string schema_url_;
 };
@@ -4836,189 +5274,162 @@ class resource {
 
 // ---- nanospan/otlp.hpp ---------------------------------------------------------------------------------------------------------
 
-// Records to OTLP: each span straight from its record to wire bytes, back to front, no message objects. Here attributes are made unique
-// (the last one wins) and OpenTelemetry's limits are applied. Field numbers: opentelemetry/proto/trace/v1/trace.proto.
+// Records to OTLP: each span straight from its record to wire bytes, back to front, no message objects. Field numbers:
+// opentelemetry/proto/trace/v1/trace.proto. Background thread.
 
 namespace nanospan::inline v0::detail {
 
 inline constexpr std::uint32_t flag_remote_known = 0x100;  // OTLP SpanFlags: bit 9 says something
 inline constexpr std::uint32_t flag_parent_remote = 0x200;
 
-// One span after another into one ExportTraceServiceRequest, for one resource and one scope.
+// One span after another into one ExportTraceServiceRequest, for one resource.
 class otlp_encoder {
  public:
-  // `resource`: the fields of an encoded Resource message, and its schema URL. The scope is the library's own until tracers have names.
-  explicit otlp_encoder(std::string resource, std::string_view schema_url = {}) : resource_{std::move(resource)} {
-    if (!schema_url.empty()) {  // behind the spans, so it is written before them, once
-      out_.require(schema_url.size() + 16);
-      out_.bytes_field(3, schema_url);  // ResourceSpans.schema_url
-      behind_spans_ = out_.size();
-    }
-    reverse_writer scope{256};
-    scope.bytes_field(2, NANOSPAN_VERSION);
-    scope.bytes_field(1, "nanospan");
-    scope_ = scope.view();
-  }
+  // `resource`: the fields of an encoded Resource message, and its schema URL. `limits`: concrete ones.
+  explicit otlp_encoder(std::string resource, std::string_view schema_url = {}, span_limits const& limits = default_limits())
+      : resource_{std::move(resource)}, span_{limits, schema_url}, event_attributes_{limits.attribute_count_per_event}, link_attributes_{limits.attribute_count_per_link} {}
 
   std::size_t span_count() const noexcept { return spans_; }
-  std::size_t bytes() const noexcept { return out_.size(); }
+  std::size_t bytes() const noexcept { return bytes_; }
 
   // Appends a record's span. Throws std::bad_alloc, the batch unchanged.
   void add(std::byte const* record, clock_converter const& clock) {
-    std::size_t const before = out_.size();
+    span_.collect(record);
+    reverse_writer& out = span_.scope->spans;
+    std::size_t const before = out.size();
     try {
-      write_span(record, clock);
+      write_span(out, clock);
     } catch (...) {
-      out_.rewind(before);
+      out.rewind(before);
       throw;
     }
     ++spans_;
+    bytes_ += out.size() - before;
   }
+  // The site of the span that was added last, where it seems to have lost its context, for the first time; else null.
+  site const* lost_context() const noexcept { return span_.lost_context ? span_.header.from : nullptr; }
 
   // The spans so far as a request; empty afterwards. Throws std::bad_alloc, nothing changed.
   batch cut() {
-    std::size_t const before = out_.size();
-    out_.require(scope_.size() + resource_.size() + 64);
-    out_.bytes_field(1, scope_);         // ScopeSpans.scope
-    out_.end_message(2, behind_spans_);  // ResourceSpans.scope_spans
-    out_.bytes_field(1, resource_);      // ResourceSpans.resource
-    out_.end_message(1, 0);              // ExportTraceServiceRequest.resource_spans
+    scope_list& scopes = span_.scopes();
+    reverse_writer* first = nullptr;
+    std::size_t rest = resource_.size() + 64;
+    for (scope_spans& one : scopes) {
+      one.before_cut = one.spans.size();
+      rest += one.envelope.size() + 64;
+      if (one.empty()) continue;
+      if (first == nullptr) first = &one.spans;
+      else rest += one.spans.size();
+    }
+    if (first == nullptr) first = &scopes.begin()->spans;
+    first->require(rest);
+    // The first one's spans are there already; before them come the others', as they are.
+    for (scope_spans& one : scopes) {
+      if (one.empty() && &one.spans != first) continue;
+      std::size_t since = scopes.resource_bytes();
+      if (&one.spans != first) {
+        since = first->size();
+        first->raw(one.spans.view().substr(0, one.before_cut - scopes.resource_bytes()));
+      }
+      first->raw(one.envelope);
+      first->end_message(2, since);  // ResourceSpans.scope_spans
+    }
+    first->bytes_field(1, resource_);  // ResourceSpans.resource
+    first->end_message(1, 0);          // ExportTraceServiceRequest.resource_spans
     try {
-      batch done{std::string{out_.view()}, spans_};
+      batch done{std::string{first->view()}, spans_};
       clear();
       return done;
     } catch (...) {
-      out_.rewind(before);
+      for (scope_spans& one : span_.scopes()) one.spans.rewind(one.before_cut);
       throw;
     }
   }
   void clear() noexcept {
-    out_.rewind(behind_spans_);
+    for (scope_spans& one : span_.scopes()) one.spans.rewind(one.behind);
     spans_ = 0;
+    bytes_ = 0;
   }
   // No literal is known any more. What is encoded refers to none.
-  void forget_literals() noexcept { literals_.forget(); }
+  void forget_literals() noexcept { span_.forget_literals(); }
 
-  // The heap block that a record owns, for whoever is done with the record; {null, 0} for most.
-  static heap_payload heap_of(std::byte const* record) noexcept {
-    record_header header;
-    std::memcpy(&header, record, sizeof header);
-    if (header.meta.size != sizeof header + head_bytes(0) + sizeof(heap_payload)) return {};
-    std::uint64_t word = 0;
-    std::memcpy(&word, record + sizeof header, sizeof word);
-    heap_payload heap{};
-    if (type_of(word) == entry_type::heap_block) std::memcpy(&heap, record + sizeof header + sizeof word, sizeof heap);
-    return heap;
-  }
+  static heap_payload heap_of(std::byte const* record) noexcept { return collected_span::heap_of(record); }
+  static constexpr span_limits default_limits() noexcept { return {128, span_limits::unlimited, 128, 128, 128, 128}; }
 
  private:
-  void write_span(std::byte const* record, clock_converter const& clock) {
-    record_header header;
-    std::memcpy(&header, record, sizeof header);
-    std::byte const* entries = record + sizeof header;
-    std::size_t entry_bytes = header.meta.size - sizeof header;
-    if (heap_payload const heap = heap_of(record); heap.block != nullptr) {
-      entries = heap.block;
-      entry_bytes = heap.used;
-    }
-    collect(header, entries, entry_bytes);
-    out_.require(256 + name_.key_bound() + text_bound(status_.size()) + text_bound(tracestate_.size()) + attributes_.bound() + event_bound_);
+  void write_span(reverse_writer& out, clock_converter const& clock) {
+    record_header const& header = span_.header;
+    // What is left to be written after each event and link finds this room again: they ask for theirs besides.
+    std::size_t const rest = 256 + span_.bound();
+    out.require(rest);
     bool const monotonic = (header.meta.flags & monotonic_ticks) != 0;
-    std::uint64_t const start = clock.to_unix(header.start_ticks, monotonic);
+    std::uint64_t const start = (header.meta.flags & unix_start) != 0 ? header.start_ticks : clock.to_unix(header.start_ticks, monotonic);
     // Two reads of a coarse counter may be one tick; a span that takes no time is a mistake to some backends, and they say so on it.
-    std::uint64_t const end = std::max(start + 1, clock.to_unix(header.end_ticks, monotonic));
+    std::uint64_t const end = std::max(start + 1, (header.meta.flags & unix_end) != 0 ? header.end_ticks : clock.to_unix(header.end_ticks, monotonic));
 
-    std::size_t const since = out_.size();
+    std::size_t const since = out.size();
     bool const remote = (header.meta.flags & parent_is_remote) != 0;
-    out_.fixed32_field(16, header.meta.trace_flags | flag_remote_known | (remote ? flag_parent_remote : 0));
+    out.fixed32_field(16, flags_of(header.meta.trace_flags, remote));
     if (header.meta.status != 0) {
-      std::size_t const status = out_.size();
-      out_.varint_field(3, header.meta.status);
-      if (!status_.empty()) write_text(out_, 2, status_);
-      out_.end_message(15, status);
+      std::size_t const status = out.size();
+      out.varint_field(3, header.meta.status);
+      if (!span_.status.empty() && header.meta.status == static_cast<std::uint8_t>(status_code::error)) write_text(out, 2, span_.status);
+      out.end_message(15, status);
     }
-    if (dropped_events_ != 0) out_.varint_field(12, dropped_events_);
-    for (std::size_t at = event_count_; at-- != 0;) write_event(events_[at], clock, monotonic, start, end);
-    if (std::uint64_t const dropped = attributes_.dropped() + dropped_) out_.varint_field(10, dropped);
-    attributes_.write(out_, 9);
-    out_.fixed64_field(8, end);
-    out_.fixed64_field(7, start);
-    out_.varint_field(6, static_cast<std::uint64_t>(header.meta.kind));
-    name_.write_key(out_, 5);
-    if (header.parent.valid()) write_id(4, header.parent);
-    if (!tracestate_.empty()) write_text(out_, 3, tracestate_);
-    write_id(2, header.span);
-    write_id(1, header.trace);
-    out_.end_message(2, since);  // ScopeSpans.spans
+    if (span_.dropped_links != 0) out.varint_field(14, span_.dropped_links);
+    for (std::size_t at = span_.link_count(); at-- != 0;) write_link(out, span_.link(at), rest);
+    if (span_.dropped_events != 0) out.varint_field(12, span_.dropped_events);
+    for (std::size_t at = span_.event_count(); at-- != 0;) write_event(out, span_.event(at), clock, {start, end}, rest);
+    if (std::uint64_t const dropped = span_.attributes.dropped() + span_.left_out) out.varint_field(10, dropped);
+    if (span_.attributes.size() != 0) span_.attributes.write(out, 9, span_.limits().attribute_value_length);
+    out.fixed64_field(8, end);
+    out.fixed64_field(7, start);
+    out.varint_field(6, static_cast<std::uint64_t>(header.meta.kind));
+    span_.name.write_key(out, 5);
+    if (header.parent.valid()) out.bytes_field(4, header.parent.bytes());
+    if (!span_.tracestate.empty()) write_text(out, 3, span_.tracestate);
+    out.bytes_field(2, header.span.bytes());
+    out.bytes_field(1, header.trace.bytes());
+    out.end_message(2, since);  // ScopeSpans.spans
   }
-
-  void collect(record_header const& header, std::byte const* entries, std::size_t entry_bytes) {
-    attributes_.clear();
-    event_count_ = 0;
-    event_bound_ = 0;
-    dropped_ = 0;
-    dropped_events_ = 0;
-    status_ = {};
-    tracestate_ = {};
-    name_ = {{}, header.from != nullptr ? &literals_.of(header.from->name) : nullptr};
-    for_each_entry(entries, entry_bytes, [&](entry_view const& entry) {
-      switch (entry.type()) {
-        case entry_type::event: return collect(entry);
-        case entry_type::status: status_ = entry.text(); return;
-        case entry_type::name: name_ = keyed_entry::of(entry, literals_); return;
-        case entry_type::tracestate: tracestate_ = entry.text(); return;
-        case entry_type::dropped: dropped_ = entry.word(); return;
-        case entry_type::heap_block: return;
-        default: attributes_.add(entry, literals_);
-      }
-    });
+  struct times {
+    std::uint64_t start;
+    std::uint64_t end;
+  };
+  void write_event(reverse_writer& out, keyed_entry const& event, clock_converter const& clock, times of_span, std::size_t rest) {
+    span_.collect_attributes(event.entry, event_attributes_);
+    out.require(rest + 96 + event.key_bound() + event_attributes_.bound(event.entry.value_size()));
+    std::size_t const since = out.size();
+    if (event_attributes_.dropped() != 0) out.varint_field(4, event_attributes_.dropped());
+    event_attributes_.write(out, 3, span_.limits().attribute_value_length);
+    event.write_key(out, 2);
+    std::uint64_t const ticks = event.entry.word();
+    bool const is_said = (ticks & unix_event_time) != 0;
+    bool const monotonic = (span_.header.meta.flags & monotonic_ticks) != 0;
+    out.fixed64_field(1, is_said ? ticks & ~unix_event_time : std::clamp(clock.to_unix(ticks, monotonic), of_span.start, of_span.end));
+    out.end_message(11, since);
   }
-  void collect(entry_view const& event) {
-    if (event_count_ == max_events) {
-      ++dropped_events_;
-      return;
-    }
-    keyed_entry const& added = events_[event_count_++] = keyed_entry::of(event, literals_);
-    event_bound_ += 96 + added.key_bound();
-    for_each_attribute_of(event, [&](entry_view const& one) { event_bound_ += attribute_set::bound(keyed_entry::of(one, literals_)); });
+  void write_link(reverse_writer& out, entry_view const& link, std::size_t rest) {
+    span_.collect_attributes(link, link_attributes_);
+    out.require(rest + 128 + link_attributes_.bound(link.value_size()));
+    std::size_t const since = out.size();
+    link_payload const head = collected_span::head_of(link);
+    out.fixed32_field(6, flags_of(static_cast<std::uint8_t>(head.trace_flags), head.remote != 0));
+    if (link_attributes_.dropped() != 0) out.varint_field(5, link_attributes_.dropped());
+    link_attributes_.write(out, 4, span_.limits().attribute_value_length);
+    if (std::string_view const tracestate = collected_span::tracestate_of(link); !tracestate.empty()) write_text(out, 3, tracestate);
+    out.bytes_field(2, head.span.bytes());
+    out.bytes_field(1, head.trace.bytes());
+    out.end_message(13, since);
   }
-  template <typename Visit>
-  static void for_each_attribute_of(entry_view const& event, Visit&& visit) {
-    for_each_entry(event.value() + sizeof(event_payload), event.value_size() - sizeof(event_payload), std::forward<Visit>(visit));
-  }
-  void write_event(keyed_entry const& event, clock_converter const& clock, bool monotonic, std::uint64_t start, std::uint64_t end) {
-    std::size_t const since = out_.size();
-    event_attributes_.clear();
-    for_each_attribute_of(event.entry, [&](entry_view const& one) { event_attributes_.add(one, literals_); });
-    if (event_attributes_.dropped() != 0) out_.varint_field(4, event_attributes_.dropped());
-    event_attributes_.write(out_, 3);
-    event.write_key(out_, 2);
-    out_.fixed64_field(1, std::clamp(clock.to_unix(event.entry.word(), monotonic), start, end));
-    out_.end_message(11, since);
-  }
-  template <std::size_t Bytes>
-  void write_id(std::uint32_t field, id<Bytes> const& one) {
-    out_.bytes_field(field, one.bytes());
-  }
+  static std::uint32_t flags_of(std::uint8_t trace_flags, bool remote) noexcept { return trace_flags | flag_remote_known | (remote ? flag_parent_remote : 0); }
 
   std::string resource_;
-  std::string scope_;
-  reverse_writer out_;
-  std::size_t behind_spans_ = 0;  // bytes
   std::size_t spans_ = 0;
-  literal_cache literals_;
-
-  // Of the span at hand.
-  attribute_set attributes_;
+  std::size_t bytes_ = 0;
+  collected_span span_;
   attribute_set event_attributes_;
-  keyed_entry events_[max_events];
-  std::size_t event_count_ = 0;
-  std::size_t event_bound_ = 0;
-  std::uint64_t dropped_ = 0;
-  std::uint64_t dropped_events_ = 0;
-  std::string_view status_;
-  keyed_entry name_;
-  std::string_view tracestate_;
+  attribute_set link_attributes_;
 };
 
 }  // namespace nanospan::inline v0::detail
@@ -5033,12 +5444,37 @@ class otlp_encoder {
 namespace nanospan::inline v0 {
 namespace detail {
 
+// An array is of its first element's type; elements of another are passed over.
+inline void read_array(std::string_view message, attribute_value& into) {
+  bool is_first = true;
+  for (wire_reader values{message}; values.next();) {
+    if (!values.is(1, wire_type::bytes)) continue;
+    for (wire_reader any{values.bytes()}; any.next();) {
+      auto const append = [&](auto element) {
+        using list = std::vector<decltype(element)>;
+        if (std::exchange(is_first, false)) into = list{};
+        if (auto* const elements = std::get_if<list>(&into)) elements->push_back(std::move(element));
+      };
+      if (any.is(1, wire_type::bytes)) append(std::string{any.bytes()});
+      else if (any.is(2, wire_type::varint)) append(any.number() != 0);
+      else if (any.is(3, wire_type::varint)) append(static_cast<std::int64_t>(any.number()));
+      else if (any.is(4, wire_type::fixed64)) append(std::bit_cast<double>(any.number()));
+    }
+  }
+  if (is_first) into = std::vector<std::string>{};
+}
+
 inline void read_value(std::string_view message, attribute_value& into) {
   for (wire_reader any{message}; any.next();) {
     if (any.is(1, wire_type::bytes)) into = std::string{any.bytes()};
     else if (any.is(2, wire_type::varint)) into = any.number() != 0;
     else if (any.is(3, wire_type::varint)) into = static_cast<std::int64_t>(any.number());
     else if (any.is(4, wire_type::fixed64)) into = std::bit_cast<double>(any.number());
+    else if (any.is(5, wire_type::bytes)) read_array(any.bytes(), into);
+    else if (any.is(7, wire_type::bytes)) {
+      auto const* const bytes = reinterpret_cast<std::byte const*>(any.bytes().data());
+      into = std::vector<std::byte>(bytes, bytes + any.bytes().size());
+    }
   }
 }
 
@@ -5071,8 +5507,20 @@ inline event_data read_event(std::string_view message) {
   return event;
 }
 
-inline span_data read_span(std::string_view message) {
-  span_data span;
+inline link_data read_link(std::string_view message) {
+  link_data link;
+  for (wire_reader field{message}; field.next();) {
+    if (field.is(1, wire_type::bytes)) link.trace_id = read_id<16>(field.bytes());
+    else if (field.is(2, wire_type::bytes)) link.span_id = read_id<8>(field.bytes());
+    else if (field.is(3, wire_type::bytes)) link.trace_state = field.bytes();
+    else if (field.is(4, wire_type::bytes)) read_attribute(field.bytes(), link.attributes);
+    else if (field.is(5, wire_type::varint)) link.dropped_attributes_count = static_cast<std::uint32_t>(field.number());
+    else if (field.is(6, wire_type::fixed32)) link.flags = static_cast<std::uint32_t>(field.number());
+  }
+  return link;
+}
+
+inline span_data read_span(std::string_view message, span_data span) {
   for (wire_reader field{message}; field.next();) {
     if (field.is(1, wire_type::bytes)) span.trace_id = read_id<16>(field.bytes());
     else if (field.is(2, wire_type::bytes)) span.span_id = read_id<8>(field.bytes());
@@ -5086,6 +5534,8 @@ inline span_data read_span(std::string_view message) {
     else if (field.is(10, wire_type::varint)) span.dropped_attributes_count = static_cast<std::uint32_t>(field.number());
     else if (field.is(11, wire_type::bytes)) span.events.push_back(read_event(field.bytes()));
     else if (field.is(12, wire_type::varint)) span.dropped_events_count = static_cast<std::uint32_t>(field.number());
+    else if (field.is(13, wire_type::bytes)) span.links.push_back(read_link(field.bytes()));
+    else if (field.is(14, wire_type::varint)) span.dropped_links_count = static_cast<std::uint32_t>(field.number());
     else if (field.is(16, wire_type::fixed32)) span.flags = static_cast<std::uint32_t>(field.number());
     else if (field.is(15, wire_type::bytes)) {
       for (wire_reader status{field.bytes()}; status.next();) {
@@ -5114,18 +5564,19 @@ inline std::string service_name_of(attribute_list const& resource) {
 }
 
 inline void read_scope_spans(std::string_view message, std::string const& service_name, std::vector<span_data>& into) {
-  std::string scope_name;
+  span_data with;  // what all of them have
+  with.service_name = service_name;
   for (wire_reader field{message}; field.next();) {
+    if (field.is(3, wire_type::bytes)) with.scope_schema_url = field.bytes();
     if (!field.is(1, wire_type::bytes)) continue;
-    for (wire_reader scope{field.bytes()}; scope.next();)
-      if (scope.is(1, wire_type::bytes)) scope_name = scope.bytes();
+    for (wire_reader scope{field.bytes()}; scope.next();) {
+      if (scope.is(1, wire_type::bytes)) with.scope_name = scope.bytes();
+      else if (scope.is(2, wire_type::bytes)) with.scope_version = scope.bytes();
+      else if (scope.is(3, wire_type::bytes)) read_attribute(scope.bytes(), with.scope_attributes);
+    }
   }
-  for (wire_reader field{message}; field.next();) {
-    if (!field.is(2, wire_type::bytes)) continue;
-    into.push_back(read_span(field.bytes()));
-    into.back().scope_name = scope_name;
-    into.back().service_name = service_name;
-  }
+  for (wire_reader field{message}; field.next();)
+    if (field.is(2, wire_type::bytes)) into.push_back(read_span(field.bytes(), with));
 }
 
 // What a collector says of a batch that it took (OTLP, "Partial Success"); empty for full success.
@@ -5977,12 +6428,13 @@ struct collector_limits {
   std::size_t batch_spans;
   std::size_t batch_bytes;
   std::uint64_t batch_age;  // nanoseconds, of the first span since it was drained
+  span_limits spans = otlp_encoder::default_limits();
 };
 
 class collector {
  public:
-  collector(collector_limits limits, std::string resource, std::string_view schema_url = {}, clock_source clock = {})
-      : limits_{limits}, clock_{clock}, encoder_{std::move(resource), schema_url} {}
+  collector(collector_limits limits, std::string resource, std::string_view schema_url = {}, clock_source clock = {}, messages report = {default_message_handler})
+      : limits_{limits}, clock_{clock}, encoder_{std::move(resource), schema_url, limits.spans}, report_{report} {}
 
   // One pass. `emit(batch&&)` is called for each batch that is full. Throws std::bad_alloc before it has read anything; spans for which
   // there is no memory later are dropped and counted.
@@ -6072,6 +6524,8 @@ class collector {
     if (encoder_.span_count() == 0) first_span_ = monotonic_nanoseconds();
     try {
       encoder_.add(record, clock_);
+      if (site const* const lost = encoder_.lost_context()) [[unlikely]]
+        tell_lost_context(*lost);
     } catch (std::bad_alloc const&) {
       background.dropped_no_memory.add(1);
     }
@@ -6079,9 +6533,17 @@ class collector {
     if (encoder_.span_count() >= limits_.batch_spans || encoder_.bytes() >= limits_.batch_bytes) cut(emit);
   }
 
+  // A thread or a callback that its context did not reach, most often.
+  NANOSPAN_DETAIL_COLD void tell_lost_context(site const& from) const {
+    report_.warn(joined({"\"", {from.name, from.name_size}, "\" (", from.file, ":", std::to_string(from.line),
+                         ") began a trace, and had parents before: was its context lost on the way? Open a nanospan::context_scope where its work goes on, or start it with "
+                         "{.parent = nanospan::no_parent}"}));
+  }
+
   collector_limits limits_;
   clock_converter clock_;
   otlp_encoder encoder_;
+  messages report_;
   std::vector<seen> seen_;
   double fullest_ = 0;
   std::uint64_t first_span_ = 0;
@@ -6330,8 +6792,8 @@ class pipeline : export_wait {
   pipeline(options&& with, resource const& common, messages report)
       : options_{std::move(with)},
         report_{report},
-        collector_{{options_.max_batch_spans, options_.max_batch_bytes, nanoseconds(options_.schedule_delay)},
-                   common.encoded(), common.schema_url()},
+        collector_{{options_.max_batch_spans, options_.max_batch_bytes, nanoseconds(options_.schedule_delay), options_.limits},
+                   common.encoded(), common.schema_url(), {}, report},
         sender_{std::move(options_.exporter), {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report},
         owner_process_{::getpid()} {
     if (!wake_.made()) throw configuration_error{"no descriptor left for the background thread's wake-up pipe"};

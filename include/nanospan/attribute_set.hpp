@@ -4,26 +4,14 @@
 // The attributes of a record as they will be exported: unique by key (the last one wins), OpenTelemetry's limit applied, written as OTLP's
 // KeyValue. Background thread.
 
+#include <nanospan/detail/any_value.hpp>
 #include <nanospan/detail/literal_cache.hpp>
 #include <nanospan/entry_view.hpp>
 
-#include <charconv>
+#include <algorithm>
+#include <memory>
 
 namespace nanospan::inline v0::detail {
-
-// OpenTelemetry's default limits on counts ("Span Limits"): what comes after is dropped and counted.
-inline constexpr std::size_t max_attributes = 128;
-inline constexpr std::size_t max_events = 128;
-
-// A string field; ill-formed UTF-8 is repaired on the way.
-inline void write_text(reverse_writer& to, std::uint32_t field, std::string_view text) {
-  if (is_utf8(text)) [[likely]]
-    return to.bytes_field(field, text);
-  std::string const repaired = repaired_utf8(text);
-  to.bytes_field(field, repaired);
-}
-// Room that write_text() may need.
-inline std::size_t text_bound(std::size_t bytes) noexcept { return 3 * bytes + 2 * reverse_writer::max_varint_bytes; }
 
 // An entry whose key, or an event's or a span's name, is looked up if it is a literal.
 struct keyed_entry {
@@ -34,8 +22,10 @@ struct keyed_entry {
   static keyed_entry of(entry_view const& one, literal_cache& literals) { return {one, one.key_is_copied() ? nullptr : &literals.of(one.literal())}; }
 
   std::string_view key() const noexcept { return literal != nullptr ? literal->text : entry.key(); }
-  bool same_key(keyed_entry const& other) const noexcept {
-    return literal != nullptr && other.literal != nullptr ? literal == other.literal : key() == other.key();
+  NANOSPAN_DETAIL_INLINE bool same_key(keyed_entry const& other) const noexcept {
+    if (literal != nullptr && other.literal != nullptr) [[likely]]
+      return literal == other.literal;  // equal ones are one object
+    return key() == other.key();
   }
   NANOSPAN_DETAIL_INLINE void write_key(reverse_writer& to, std::uint32_t field) const {
     if (literal == nullptr) return write_text(to, field, entry.key());
@@ -46,71 +36,59 @@ struct keyed_entry {
   std::size_t key_bound() const noexcept { return literal != nullptr ? literal->encoded.size() + reverse_writer::max_varint_bytes : text_bound(entry.key().size()); }
 };
 
-// Attributes as they will be exported: unique by key, at most max_attributes.
+// Attributes as they will be exported: unique by key, no more than the limit.
 class attribute_set {
  public:
+  // Throws std::bad_alloc.
+  explicit attribute_set(std::size_t most) : most_{most}, chosen_{std::make_unique<keyed_entry[]>(most)} {}
+
   void clear() noexcept {
     count_ = 0;
     dropped_ = 0;
     bytes_ = 0;
   }
   // Throws std::bad_alloc.
-  void add(entry_view const& one, literal_cache& literals) {
-    auto const added = keyed_entry::of(one, literals);
+  void add(entry_view const& one, literal_cache& literals) { add(keyed_entry::of(one, literals)); }
+  NANOSPAN_DETAIL_INLINE void add(keyed_entry const& added) {
+    if (added.literal != nullptr) bytes_ += added.literal->encoded.size();
+    if (added.entry.type() == entry_type::type_name) [[unlikely]]
+      bytes_ += text_bound(demangled(added.entry.text()).size());
     for (std::size_t at = 0; at < count_; ++at) {
       if (chosen_[at].same_key(added)) {
         chosen_[at] = added;
-        bytes_ += bound(added);
         return;
       }
     }
-    if (count_ == max_attributes) {
+    if (count_ == most_) {
       ++dropped_;
       return;
     }
     chosen_[count_++] = added;
-    bytes_ += bound(added);
   }
   std::uint64_t dropped() const noexcept { return dropped_; }
-  // The most that write() writes.
-  std::size_t bound() const noexcept { return bytes_; }
+  // The most that write() writes, of entries that take so many bytes: ill-formed text becomes three times as long, a number's word of an array, too.
+  std::size_t bound(std::size_t entry_bytes) const noexcept { return bytes_ + 3 * entry_bytes + 128 * count_; }
 
-  void write(reverse_writer& to, std::uint32_t field) const {
+  std::size_t size() const noexcept { return count_; }
+  keyed_entry const& operator[](std::size_t at) const noexcept { return chosen_[at]; }
+  void erase(std::size_t at) noexcept { std::move(&chosen_[at + 1], &chosen_[count_--], &chosen_[at]); }
+
+  void write(reverse_writer& to, std::uint32_t field, std::size_t longest) const {
     for (std::size_t at = count_; at-- != 0;) {
       std::size_t const since = to.size();
-      write_value(to, chosen_[at].entry);
+      write_value(to, chosen_[at].entry, longest);
       to.end_message(2, since);  // KeyValue.value
       chosen_[at].write_key(to, 1);
       to.end_message(field, since);
     }
   }
 
-  // Room that one of them may need: a number takes at most twenty characters.
-  static std::size_t bound(keyed_entry const& one) noexcept { return one.key_bound() + text_bound(one.entry.value_size()) + 64; }
-
  private:
-  static void write_value(reverse_writer& to, entry_view const& one) {
-    switch (one.type()) {  // the fields of AnyValue
-      case entry_type::boolean: return to.varint_field(2, one.word());
-      case entry_type::signed_integer: return to.varint_field(3, one.word());
-      case entry_type::floating: return to.fixed64_field(4, one.word());
-      case entry_type::string: return write_text(to, 1, one.text());
-      case entry_type::unsigned_integer:
-        if (one.word() <= 0x7fff'ffff'ffff'ffffu) return to.varint_field(3, one.word());
-        return write_decimal(to, one.word());
-      default: return;
-    }
-  }
-  static void write_decimal(reverse_writer& to, std::uint64_t value) {
-    char digits[20]{};
-    char const* const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-    to.bytes_field(1, {digits, static_cast<std::size_t>(end - digits)});
-  }
-
-  keyed_entry chosen_[max_attributes];
+  std::size_t most_;
+  std::unique_ptr<keyed_entry[]> chosen_;
   std::size_t count_ = 0;
   std::uint64_t dropped_ = 0;
-  std::size_t bytes_ = 0;
+  std::size_t bytes_ = 0;  // of keys that are literals, and names of types
 };
 
 }  // namespace nanospan::inline v0::detail

@@ -4,6 +4,8 @@
 // Takes records out of all rings, encodes them, cuts batches. One pass reads each ring's index once, takes a clock anchor, and consumes
 // up to what it saw, so it never spins on a producer's cache line. One thread at a time; never waits for anything.
 
+#include <nanospan/detail/joined.hpp>
+#include <nanospan/messages.hpp>
 #include <nanospan/otlp.hpp>
 #include <nanospan/stats.hpp>
 
@@ -17,12 +19,13 @@ struct collector_limits {
   std::size_t batch_spans;
   std::size_t batch_bytes;
   std::uint64_t batch_age;  // nanoseconds, of the first span since it was drained
+  span_limits spans = otlp_encoder::default_limits();
 };
 
 class collector {
  public:
-  collector(collector_limits limits, std::string resource, std::string_view schema_url = {}, clock_source clock = {})
-      : limits_{limits}, clock_{clock}, encoder_{std::move(resource), schema_url} {}
+  collector(collector_limits limits, std::string resource, std::string_view schema_url = {}, clock_source clock = {}, messages report = {default_message_handler})
+      : limits_{limits}, clock_{clock}, encoder_{std::move(resource), schema_url, limits.spans}, report_{report} {}
 
   // One pass. `emit(batch&&)` is called for each batch that is full. Throws std::bad_alloc before it has read anything; spans for which
   // there is no memory later are dropped and counted.
@@ -112,6 +115,8 @@ class collector {
     if (encoder_.span_count() == 0) first_span_ = monotonic_nanoseconds();
     try {
       encoder_.add(record, clock_);
+      if (site const* const lost = encoder_.lost_context()) [[unlikely]]
+        tell_lost_context(*lost);
     } catch (std::bad_alloc const&) {
       background.dropped_no_memory.add(1);
     }
@@ -119,9 +124,17 @@ class collector {
     if (encoder_.span_count() >= limits_.batch_spans || encoder_.bytes() >= limits_.batch_bytes) cut(emit);
   }
 
+  // A thread or a callback that its context did not reach, most often.
+  NANOSPAN_DETAIL_COLD void tell_lost_context(site const& from) const {
+    report_.warn(joined({"\"", {from.name, from.name_size}, "\" (", from.file, ":", std::to_string(from.line),
+                         ") began a trace, and had parents before: was its context lost on the way? Open a nanospan::context_scope where its work goes on, or start it with "
+                         "{.parent = nanospan::no_parent}"}));
+  }
+
   collector_limits limits_;
   clock_converter clock_;
   otlp_encoder encoder_;
+  messages report_;
   std::vector<seen> seen_;
   double fullest_ = 0;
   std::uint64_t first_span_ = 0;

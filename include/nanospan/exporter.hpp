@@ -22,6 +22,17 @@ struct event_data {
   friend bool operator==(event_data const&, event_data const&) = default;
 };
 
+struct link_data {
+  nanospan::trace_id trace_id;
+  nanospan::span_id span_id;
+  std::string trace_state;
+  std::uint32_t flags = 0;  ///< as span_data's
+  attribute_list attributes;
+  std::uint32_t dropped_attributes_count = 0;
+
+  friend bool operator==(link_data const&, link_data const&) = default;
+};
+
 struct span_data {
   nanospan::trace_id trace_id;
   nanospan::span_id span_id;
@@ -36,9 +47,14 @@ struct span_data {
   std::uint32_t dropped_attributes_count = 0;
   std::vector<event_data> events;
   std::uint32_t dropped_events_count = 0;
+  std::vector<link_data> links;
+  std::uint32_t dropped_links_count = 0;
   span_status status = span_status::unset;
   std::string status_message;
-  std::string scope_name;
+  std::string scope_name;  ///< of the tracer
+  std::string scope_version;
+  std::string scope_schema_url;
+  attribute_list scope_attributes;
   std::string service_name;  ///< of the resource that the span belongs to
 
   friend bool operator==(span_data const&, span_data const&) = default;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Records to OTLP: each span straight from its record to wire bytes, back to front, no message objects. Here attributes are made unique
-// (the last one wins) and OpenTelemetry's limits are applied. Field numbers: opentelemetry/proto/trace/v1/trace.proto.
+// Records to OTLP: each span straight from its record to wire bytes, back to front, no message objects. Field numbers:
+// opentelemetry/proto/trace/v1/trace.proto. Background thread.
 
-#include <nanospan/attribute_set.hpp>
 #include <nanospan/clock_converter.hpp>
+#include <nanospan/collected_span.hpp>
 #include <nanospan/exporter.hpp>
 
 namespace nanospan::inline v0::detail {
@@ -13,181 +13,154 @@ namespace nanospan::inline v0::detail {
 inline constexpr std::uint32_t flag_remote_known = 0x100;  // OTLP SpanFlags: bit 9 says something
 inline constexpr std::uint32_t flag_parent_remote = 0x200;
 
-// One span after another into one ExportTraceServiceRequest, for one resource and one scope.
+// One span after another into one ExportTraceServiceRequest, for one resource.
 class otlp_encoder {
  public:
-  // `resource`: the fields of an encoded Resource message, and its schema URL. The scope is the library's own until tracers have names.
-  explicit otlp_encoder(std::string resource, std::string_view schema_url = {}) : resource_{std::move(resource)} {
-    if (!schema_url.empty()) {  // behind the spans, so it is written before them, once
-      out_.require(schema_url.size() + 16);
-      out_.bytes_field(3, schema_url);  // ResourceSpans.schema_url
-      behind_spans_ = out_.size();
-    }
-    reverse_writer scope{256};
-    scope.bytes_field(2, NANOSPAN_VERSION);
-    scope.bytes_field(1, "nanospan");
-    scope_ = scope.view();
-  }
+  // `resource`: the fields of an encoded Resource message, and its schema URL. `limits`: concrete ones.
+  explicit otlp_encoder(std::string resource, std::string_view schema_url = {}, span_limits const& limits = default_limits())
+      : resource_{std::move(resource)}, span_{limits, schema_url}, event_attributes_{limits.attribute_count_per_event}, link_attributes_{limits.attribute_count_per_link} {}
 
   std::size_t span_count() const noexcept { return spans_; }
-  std::size_t bytes() const noexcept { return out_.size(); }
+  std::size_t bytes() const noexcept { return bytes_; }
 
   // Appends a record's span. Throws std::bad_alloc, the batch unchanged.
   void add(std::byte const* record, clock_converter const& clock) {
-    std::size_t const before = out_.size();
+    span_.collect(record);
+    reverse_writer& out = span_.scope->spans;
+    std::size_t const before = out.size();
     try {
-      write_span(record, clock);
+      write_span(out, clock);
     } catch (...) {
-      out_.rewind(before);
+      out.rewind(before);
       throw;
     }
     ++spans_;
+    bytes_ += out.size() - before;
   }
+  // The site of the span that was added last, where it seems to have lost its context, for the first time; else null.
+  site const* lost_context() const noexcept { return span_.lost_context ? span_.header.from : nullptr; }
 
   // The spans so far as a request; empty afterwards. Throws std::bad_alloc, nothing changed.
   batch cut() {
-    std::size_t const before = out_.size();
-    out_.require(scope_.size() + resource_.size() + 64);
-    out_.bytes_field(1, scope_);         // ScopeSpans.scope
-    out_.end_message(2, behind_spans_);  // ResourceSpans.scope_spans
-    out_.bytes_field(1, resource_);      // ResourceSpans.resource
-    out_.end_message(1, 0);              // ExportTraceServiceRequest.resource_spans
+    scope_list& scopes = span_.scopes();
+    reverse_writer* first = nullptr;
+    std::size_t rest = resource_.size() + 64;
+    for (scope_spans& one : scopes) {
+      one.before_cut = one.spans.size();
+      rest += one.envelope.size() + 64;
+      if (one.empty()) continue;
+      if (first == nullptr) first = &one.spans;
+      else rest += one.spans.size();
+    }
+    if (first == nullptr) first = &scopes.begin()->spans;
+    first->require(rest);
+    // The first one's spans are there already; before them come the others', as they are.
+    for (scope_spans& one : scopes) {
+      if (one.empty() && &one.spans != first) continue;
+      std::size_t since = scopes.resource_bytes();
+      if (&one.spans != first) {
+        since = first->size();
+        first->raw(one.spans.view().substr(0, one.before_cut - scopes.resource_bytes()));
+      }
+      first->raw(one.envelope);
+      first->end_message(2, since);  // ResourceSpans.scope_spans
+    }
+    first->bytes_field(1, resource_);  // ResourceSpans.resource
+    first->end_message(1, 0);          // ExportTraceServiceRequest.resource_spans
     try {
-      batch done{std::string{out_.view()}, spans_};
+      batch done{std::string{first->view()}, spans_};
       clear();
       return done;
     } catch (...) {
-      out_.rewind(before);
+      for (scope_spans& one : span_.scopes()) one.spans.rewind(one.before_cut);
       throw;
     }
   }
   void clear() noexcept {
-    out_.rewind(behind_spans_);
+    for (scope_spans& one : span_.scopes()) one.spans.rewind(one.behind);
     spans_ = 0;
+    bytes_ = 0;
   }
   // No literal is known any more. What is encoded refers to none.
-  void forget_literals() noexcept { literals_.forget(); }
+  void forget_literals() noexcept { span_.forget_literals(); }
 
-  // The heap block that a record owns, for whoever is done with the record; {null, 0} for most.
-  static heap_payload heap_of(std::byte const* record) noexcept {
-    record_header header;
-    std::memcpy(&header, record, sizeof header);
-    if (header.meta.size != sizeof header + head_bytes(0) + sizeof(heap_payload)) return {};
-    std::uint64_t word = 0;
-    std::memcpy(&word, record + sizeof header, sizeof word);
-    heap_payload heap{};
-    if (type_of(word) == entry_type::heap_block) std::memcpy(&heap, record + sizeof header + sizeof word, sizeof heap);
-    return heap;
-  }
+  static heap_payload heap_of(std::byte const* record) noexcept { return collected_span::heap_of(record); }
+  static constexpr span_limits default_limits() noexcept { return {128, span_limits::unlimited, 128, 128, 128, 128}; }
 
  private:
-  void write_span(std::byte const* record, clock_converter const& clock) {
-    record_header header;
-    std::memcpy(&header, record, sizeof header);
-    std::byte const* entries = record + sizeof header;
-    std::size_t entry_bytes = header.meta.size - sizeof header;
-    if (heap_payload const heap = heap_of(record); heap.block != nullptr) {
-      entries = heap.block;
-      entry_bytes = heap.used;
-    }
-    collect(header, entries, entry_bytes);
-    out_.require(256 + name_.key_bound() + text_bound(status_.size()) + text_bound(tracestate_.size()) + attributes_.bound() + event_bound_);
+  void write_span(reverse_writer& out, clock_converter const& clock) {
+    record_header const& header = span_.header;
+    // What is left to be written after each event and link finds this room again: they ask for theirs besides.
+    std::size_t const rest = 256 + span_.bound();
+    out.require(rest);
     bool const monotonic = (header.meta.flags & monotonic_ticks) != 0;
-    std::uint64_t const start = clock.to_unix(header.start_ticks, monotonic);
+    std::uint64_t const start = (header.meta.flags & unix_start) != 0 ? header.start_ticks : clock.to_unix(header.start_ticks, monotonic);
     // Two reads of a coarse counter may be one tick; a span that takes no time is a mistake to some backends, and they say so on it.
-    std::uint64_t const end = std::max(start + 1, clock.to_unix(header.end_ticks, monotonic));
+    std::uint64_t const end = std::max(start + 1, (header.meta.flags & unix_end) != 0 ? header.end_ticks : clock.to_unix(header.end_ticks, monotonic));
 
-    std::size_t const since = out_.size();
+    std::size_t const since = out.size();
     bool const remote = (header.meta.flags & parent_is_remote) != 0;
-    out_.fixed32_field(16, header.meta.trace_flags | flag_remote_known | (remote ? flag_parent_remote : 0));
+    out.fixed32_field(16, flags_of(header.meta.trace_flags, remote));
     if (header.meta.status != 0) {
-      std::size_t const status = out_.size();
-      out_.varint_field(3, header.meta.status);
-      if (!status_.empty()) write_text(out_, 2, status_);
-      out_.end_message(15, status);
+      std::size_t const status = out.size();
+      out.varint_field(3, header.meta.status);
+      if (!span_.status.empty() && header.meta.status == static_cast<std::uint8_t>(status_code::error)) write_text(out, 2, span_.status);
+      out.end_message(15, status);
     }
-    if (dropped_events_ != 0) out_.varint_field(12, dropped_events_);
-    for (std::size_t at = event_count_; at-- != 0;) write_event(events_[at], clock, monotonic, start, end);
-    if (std::uint64_t const dropped = attributes_.dropped() + dropped_) out_.varint_field(10, dropped);
-    attributes_.write(out_, 9);
-    out_.fixed64_field(8, end);
-    out_.fixed64_field(7, start);
-    out_.varint_field(6, static_cast<std::uint64_t>(header.meta.kind));
-    name_.write_key(out_, 5);
-    if (header.parent.valid()) write_id(4, header.parent);
-    if (!tracestate_.empty()) write_text(out_, 3, tracestate_);
-    write_id(2, header.span);
-    write_id(1, header.trace);
-    out_.end_message(2, since);  // ScopeSpans.spans
+    if (span_.dropped_links != 0) out.varint_field(14, span_.dropped_links);
+    for (std::size_t at = span_.link_count(); at-- != 0;) write_link(out, span_.link(at), rest);
+    if (span_.dropped_events != 0) out.varint_field(12, span_.dropped_events);
+    for (std::size_t at = span_.event_count(); at-- != 0;) write_event(out, span_.event(at), clock, {start, end}, rest);
+    if (std::uint64_t const dropped = span_.attributes.dropped() + span_.left_out) out.varint_field(10, dropped);
+    if (span_.attributes.size() != 0) span_.attributes.write(out, 9, span_.limits().attribute_value_length);
+    out.fixed64_field(8, end);
+    out.fixed64_field(7, start);
+    out.varint_field(6, static_cast<std::uint64_t>(header.meta.kind));
+    span_.name.write_key(out, 5);
+    if (header.parent.valid()) out.bytes_field(4, header.parent.bytes());
+    if (!span_.tracestate.empty()) write_text(out, 3, span_.tracestate);
+    out.bytes_field(2, header.span.bytes());
+    out.bytes_field(1, header.trace.bytes());
+    out.end_message(2, since);  // ScopeSpans.spans
   }
-
-  void collect(record_header const& header, std::byte const* entries, std::size_t entry_bytes) {
-    attributes_.clear();
-    event_count_ = 0;
-    event_bound_ = 0;
-    dropped_ = 0;
-    dropped_events_ = 0;
-    status_ = {};
-    tracestate_ = {};
-    name_ = {{}, header.from != nullptr ? &literals_.of(header.from->name) : nullptr};
-    for_each_entry(entries, entry_bytes, [&](entry_view const& entry) {
-      switch (entry.type()) {
-        case entry_type::event: return collect(entry);
-        case entry_type::status: status_ = entry.text(); return;
-        case entry_type::name: name_ = keyed_entry::of(entry, literals_); return;
-        case entry_type::tracestate: tracestate_ = entry.text(); return;
-        case entry_type::dropped: dropped_ = entry.word(); return;
-        case entry_type::heap_block: return;
-        default: attributes_.add(entry, literals_);
-      }
-    });
+  struct times {
+    std::uint64_t start;
+    std::uint64_t end;
+  };
+  void write_event(reverse_writer& out, keyed_entry const& event, clock_converter const& clock, times of_span, std::size_t rest) {
+    span_.collect_attributes(event.entry, event_attributes_);
+    out.require(rest + 96 + event.key_bound() + event_attributes_.bound(event.entry.value_size()));
+    std::size_t const since = out.size();
+    if (event_attributes_.dropped() != 0) out.varint_field(4, event_attributes_.dropped());
+    event_attributes_.write(out, 3, span_.limits().attribute_value_length);
+    event.write_key(out, 2);
+    std::uint64_t const ticks = event.entry.word();
+    bool const is_said = (ticks & unix_event_time) != 0;
+    bool const monotonic = (span_.header.meta.flags & monotonic_ticks) != 0;
+    out.fixed64_field(1, is_said ? ticks & ~unix_event_time : std::clamp(clock.to_unix(ticks, monotonic), of_span.start, of_span.end));
+    out.end_message(11, since);
   }
-  void collect(entry_view const& event) {
-    if (event_count_ == max_events) {
-      ++dropped_events_;
-      return;
-    }
-    keyed_entry const& added = events_[event_count_++] = keyed_entry::of(event, literals_);
-    event_bound_ += 96 + added.key_bound();
-    for_each_attribute_of(event, [&](entry_view const& one) { event_bound_ += attribute_set::bound(keyed_entry::of(one, literals_)); });
+  void write_link(reverse_writer& out, entry_view const& link, std::size_t rest) {
+    span_.collect_attributes(link, link_attributes_);
+    out.require(rest + 128 + link_attributes_.bound(link.value_size()));
+    std::size_t const since = out.size();
+    link_payload const head = collected_span::head_of(link);
+    out.fixed32_field(6, flags_of(static_cast<std::uint8_t>(head.trace_flags), head.remote != 0));
+    if (link_attributes_.dropped() != 0) out.varint_field(5, link_attributes_.dropped());
+    link_attributes_.write(out, 4, span_.limits().attribute_value_length);
+    if (std::string_view const tracestate = collected_span::tracestate_of(link); !tracestate.empty()) write_text(out, 3, tracestate);
+    out.bytes_field(2, head.span.bytes());
+    out.bytes_field(1, head.trace.bytes());
+    out.end_message(13, since);
   }
-  template <typename Visit>
-  static void for_each_attribute_of(entry_view const& event, Visit&& visit) {
-    for_each_entry(event.value() + sizeof(event_payload), event.value_size() - sizeof(event_payload), std::forward<Visit>(visit));
-  }
-  void write_event(keyed_entry const& event, clock_converter const& clock, bool monotonic, std::uint64_t start, std::uint64_t end) {
-    std::size_t const since = out_.size();
-    event_attributes_.clear();
-    for_each_attribute_of(event.entry, [&](entry_view const& one) { event_attributes_.add(one, literals_); });
-    if (event_attributes_.dropped() != 0) out_.varint_field(4, event_attributes_.dropped());
-    event_attributes_.write(out_, 3);
-    event.write_key(out_, 2);
-    out_.fixed64_field(1, std::clamp(clock.to_unix(event.entry.word(), monotonic), start, end));
-    out_.end_message(11, since);
-  }
-  template <std::size_t Bytes>
-  void write_id(std::uint32_t field, id<Bytes> const& one) {
-    out_.bytes_field(field, one.bytes());
-  }
+  static std::uint32_t flags_of(std::uint8_t trace_flags, bool remote) noexcept { return trace_flags | flag_remote_known | (remote ? flag_parent_remote : 0); }
 
   std::string resource_;
-  std::string scope_;
-  reverse_writer out_;
-  std::size_t behind_spans_ = 0;  // bytes
   std::size_t spans_ = 0;
-  literal_cache literals_;
-
-  // Of the span at hand.
-  attribute_set attributes_;
+  std::size_t bytes_ = 0;
+  collected_span span_;
   attribute_set event_attributes_;
-  keyed_entry events_[max_events];
-  std::size_t event_count_ = 0;
-  std::size_t event_bound_ = 0;
-  std::uint64_t dropped_ = 0;
-  std::uint64_t dropped_events_ = 0;
-  std::string_view status_;
-  keyed_entry name_;
-  std::string_view tracestate_;
+  attribute_set link_attributes_;
 };
 
 }  // namespace nanospan::inline v0::detail

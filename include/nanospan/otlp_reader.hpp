@@ -13,12 +13,37 @@
 namespace nanospan::inline v0 {
 namespace detail {
 
+// An array is of its first element's type; elements of another are passed over.
+inline void read_array(std::string_view message, attribute_value& into) {
+  bool is_first = true;
+  for (wire_reader values{message}; values.next();) {
+    if (!values.is(1, wire_type::bytes)) continue;
+    for (wire_reader any{values.bytes()}; any.next();) {
+      auto const append = [&](auto element) {
+        using list = std::vector<decltype(element)>;
+        if (std::exchange(is_first, false)) into = list{};
+        if (auto* const elements = std::get_if<list>(&into)) elements->push_back(std::move(element));
+      };
+      if (any.is(1, wire_type::bytes)) append(std::string{any.bytes()});
+      else if (any.is(2, wire_type::varint)) append(any.number() != 0);
+      else if (any.is(3, wire_type::varint)) append(static_cast<std::int64_t>(any.number()));
+      else if (any.is(4, wire_type::fixed64)) append(std::bit_cast<double>(any.number()));
+    }
+  }
+  if (is_first) into = std::vector<std::string>{};
+}
+
 inline void read_value(std::string_view message, attribute_value& into) {
   for (wire_reader any{message}; any.next();) {
     if (any.is(1, wire_type::bytes)) into = std::string{any.bytes()};
     else if (any.is(2, wire_type::varint)) into = any.number() != 0;
     else if (any.is(3, wire_type::varint)) into = static_cast<std::int64_t>(any.number());
     else if (any.is(4, wire_type::fixed64)) into = std::bit_cast<double>(any.number());
+    else if (any.is(5, wire_type::bytes)) read_array(any.bytes(), into);
+    else if (any.is(7, wire_type::bytes)) {
+      auto const* const bytes = reinterpret_cast<std::byte const*>(any.bytes().data());
+      into = std::vector<std::byte>(bytes, bytes + any.bytes().size());
+    }
   }
 }
 
@@ -51,8 +76,20 @@ inline event_data read_event(std::string_view message) {
   return event;
 }
 
-inline span_data read_span(std::string_view message) {
-  span_data span;
+inline link_data read_link(std::string_view message) {
+  link_data link;
+  for (wire_reader field{message}; field.next();) {
+    if (field.is(1, wire_type::bytes)) link.trace_id = read_id<16>(field.bytes());
+    else if (field.is(2, wire_type::bytes)) link.span_id = read_id<8>(field.bytes());
+    else if (field.is(3, wire_type::bytes)) link.trace_state = field.bytes();
+    else if (field.is(4, wire_type::bytes)) read_attribute(field.bytes(), link.attributes);
+    else if (field.is(5, wire_type::varint)) link.dropped_attributes_count = static_cast<std::uint32_t>(field.number());
+    else if (field.is(6, wire_type::fixed32)) link.flags = static_cast<std::uint32_t>(field.number());
+  }
+  return link;
+}
+
+inline span_data read_span(std::string_view message, span_data span) {
   for (wire_reader field{message}; field.next();) {
     if (field.is(1, wire_type::bytes)) span.trace_id = read_id<16>(field.bytes());
     else if (field.is(2, wire_type::bytes)) span.span_id = read_id<8>(field.bytes());
@@ -66,6 +103,8 @@ inline span_data read_span(std::string_view message) {
     else if (field.is(10, wire_type::varint)) span.dropped_attributes_count = static_cast<std::uint32_t>(field.number());
     else if (field.is(11, wire_type::bytes)) span.events.push_back(read_event(field.bytes()));
     else if (field.is(12, wire_type::varint)) span.dropped_events_count = static_cast<std::uint32_t>(field.number());
+    else if (field.is(13, wire_type::bytes)) span.links.push_back(read_link(field.bytes()));
+    else if (field.is(14, wire_type::varint)) span.dropped_links_count = static_cast<std::uint32_t>(field.number());
     else if (field.is(16, wire_type::fixed32)) span.flags = static_cast<std::uint32_t>(field.number());
     else if (field.is(15, wire_type::bytes)) {
       for (wire_reader status{field.bytes()}; status.next();) {
@@ -94,18 +133,19 @@ inline std::string service_name_of(attribute_list const& resource) {
 }
 
 inline void read_scope_spans(std::string_view message, std::string const& service_name, std::vector<span_data>& into) {
-  std::string scope_name;
+  span_data with;  // what all of them have
+  with.service_name = service_name;
   for (wire_reader field{message}; field.next();) {
+    if (field.is(3, wire_type::bytes)) with.scope_schema_url = field.bytes();
     if (!field.is(1, wire_type::bytes)) continue;
-    for (wire_reader scope{field.bytes()}; scope.next();)
-      if (scope.is(1, wire_type::bytes)) scope_name = scope.bytes();
+    for (wire_reader scope{field.bytes()}; scope.next();) {
+      if (scope.is(1, wire_type::bytes)) with.scope_name = scope.bytes();
+      else if (scope.is(2, wire_type::bytes)) with.scope_version = scope.bytes();
+      else if (scope.is(3, wire_type::bytes)) read_attribute(scope.bytes(), with.scope_attributes);
+    }
   }
-  for (wire_reader field{message}; field.next();) {
-    if (!field.is(2, wire_type::bytes)) continue;
-    into.push_back(read_span(field.bytes()));
-    into.back().scope_name = scope_name;
-    into.back().service_name = service_name;
-  }
+  for (wire_reader field{message}; field.next();)
+    if (field.is(2, wire_type::bytes)) into.push_back(read_span(field.bytes(), with));
 }
 
 // What a collector says of a batch that it took (OTLP, "Partial Success"); empty for full success.

@@ -6,7 +6,8 @@
 
 #include <nanospan/environment.hpp>
 #include <nanospan/resource_detectors.hpp>
-#include <nanospan/wire.hpp>
+#include <nanospan/attribute_set.hpp>
+#include <nanospan/detail/kept_entry.hpp>
 
 namespace nanospan::inline v0::detail {
 
@@ -52,16 +53,15 @@ class resource {
 
   // The fields of an encoded Resource message.
   std::string encoded() const {
-    reverse_writer out;
-    for (auto at = attributes_.rbegin(); at != attributes_.rend(); ++at) {
-      std::string const key = repaired_utf8(at->first);
-      out.require(key.size() + 64);
-      std::size_t const since = out.size();
-      std::visit([&](auto const& value) { write(out, value); }, at->second);
-      out.end_message(2, since);
-      out.bytes_field(1, key);
-      out.end_message(1, since);
+    std::vector<kept_entry> kept;
+    attribute_set all{attributes_.size()};
+    std::size_t bytes = 0;
+    for (auto const& [key, value] : attributes_) {
+      all.add({kept.emplace_back(key, value).view(), nullptr});
+      bytes += kept.back().size();
     }
+    reverse_writer out{all.bound(bytes)};
+    all.write(out, 1, span_limits::unlimited);
     return std::string{out.view()};
   }
 
@@ -84,16 +84,6 @@ class resource {
     if (auto name = environment::text("OTEL_SERVICE_NAME")) made.set("service.name", std::move(*name));
     return made;
   }
-
-  // An AnyValue's one field.
-  static void write(reverse_writer& out, std::string const& value) {
-    std::string const repaired = repaired_utf8(value);
-    out.require(repaired.size() + 64);
-    out.bytes_field(1, repaired);
-  }
-  static void write(reverse_writer& out, bool value) { out.varint_field(2, value ? 1 : 0); }
-  static void write(reverse_writer& out, std::int64_t value) { out.varint_field(3, static_cast<std::uint64_t>(value)); }
-  static void write(reverse_writer& out, double value) { out.fixed64_field(4, std::bit_cast<std::uint64_t>(value)); }
 
   attribute_list attributes_;
   std::string schema_url_;

@@ -32,15 +32,15 @@ class timestamp {
   std::uint64_t unix_nanoseconds_ = 0;
 };
 
-/// Says that a span begins a trace, whatever is current: `{.parent = nanospan::root}`.
-struct root_type {};
-inline constexpr root_type root{};
+/// Says that a span begins a trace, whatever is current: `{.parent = nanospan::no_parent}`.
+struct no_parent_type {};
+inline constexpr no_parent_type no_parent{};
 
 /// Whose child a span is: the thread's current context's, unless said otherwise.
 class parent_choice {
  public:
   parent_choice() noexcept = default;
-  explicit(false) parent_choice(root_type) noexcept : how_{how::none} {}
+  explicit(false) parent_choice(no_parent_type) noexcept : how_{how::none} {}
   /// An invalid context is no parent: a root, and no mistake.
   explicit(false) parent_choice(span_context context) noexcept : how_{context.valid() ? how::given : how::none}, context_{std::move(context)} {}
 

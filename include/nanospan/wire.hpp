@@ -43,28 +43,27 @@ class reverse_writer {
     at_ -= bytes.size();
     copy_text(at_, bytes.data(), bytes.size());
   }
-  void varint(std::uint64_t value) noexcept {
+  NANOSPAN_DETAIL_INLINE void varint(std::uint64_t value) noexcept {
     if (value < 0x80) [[likely]] {
       *--at_ = static_cast<std::byte>(value);
-      return;
+    } else if (value < 0x4000) {
+      *--at_ = static_cast<std::byte>(value >> 7);
+      *--at_ = static_cast<std::byte>(value | 0x80);
+    } else {
+      long_varint(value);
     }
-    std::size_t const length = varint_size(value);
-    at_ -= length;
-    std::byte* to = at_;
-    for (; value >= 0x80; value >>= 7) *to++ = static_cast<std::byte>(value | 0x80);
-    *to = static_cast<std::byte>(value);
   }
-  void tag(std::uint32_t field, wire_type type) noexcept { varint(field << 3 | static_cast<std::uint32_t>(type)); }
+  NANOSPAN_DETAIL_INLINE void tag(std::uint32_t field, wire_type type) noexcept { varint(field << 3 | static_cast<std::uint32_t>(type)); }
 
-  void varint_field(std::uint32_t field, std::uint64_t value) noexcept {
+  NANOSPAN_DETAIL_INLINE void varint_field(std::uint32_t field, std::uint64_t value) noexcept {
     varint(value);
     tag(field, wire_type::varint);
   }
-  void fixed64_field(std::uint32_t field, std::uint64_t value) noexcept {
+  NANOSPAN_DETAIL_INLINE void fixed64_field(std::uint32_t field, std::uint64_t value) noexcept {
     raw_little_endian(value);
     tag(field, wire_type::fixed64);
   }
-  void fixed32_field(std::uint32_t field, std::uint32_t value) noexcept {
+  NANOSPAN_DETAIL_INLINE void fixed32_field(std::uint32_t field, std::uint32_t value) noexcept {
     raw_little_endian(value);
     tag(field, wire_type::fixed32);
   }
@@ -82,7 +81,7 @@ class reverse_writer {
     tag(field, wire_type::bytes);
   }
   // Makes what was written since size() was `since` into the message of a field.
-  void end_message(std::uint32_t field, std::size_t since) noexcept {
+  NANOSPAN_DETAIL_INLINE void end_message(std::uint32_t field, std::size_t since) noexcept {
     varint(size() - since);
     tag(field, wire_type::bytes);
   }
@@ -92,6 +91,12 @@ class reverse_writer {
   }
 
  private:
+  NANOSPAN_DETAIL_OUT_OF_LINE void long_varint(std::uint64_t value) noexcept {
+    at_ -= varint_size(value);
+    std::byte* to = at_;
+    for (; value >= 0x80; value >>= 7) *to++ = static_cast<std::byte>(value | 0x80);
+    *to = static_cast<std::byte>(value);
+  }
   template <typename Integer>
   void raw_little_endian(Integer value) noexcept {
     if constexpr (std::endian::native == std::endian::big) {

@@ -17,6 +17,7 @@ NANOSPAN_DETAIL_INLINE void put_word(std::byte* place, std::uint64_t word) noexc
 
 class attribute_payload {
  public:
+  static entry_head const& head(attribute const& one) noexcept { return one.head_; }
   // Payload of an attribute's entry, in bytes; of what has no room anyway more than there is.
   static std::size_t size(attribute const& one) noexcept {
     switch (one.head_.type()) {

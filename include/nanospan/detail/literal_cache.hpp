@@ -4,6 +4,7 @@
 // The literals that records point at, by address: measured, checked and encoded once, not once a span. Equal texts are one object, wherever
 // they stand, so that keys are compared by address. Background thread. Forgotten on nanospan::drain(), before a library takes its literals away.
 
+#include <nanospan/detail/address_map.hpp>
 #include <nanospan/detail/utf8.hpp>
 #include <nanospan/record.hpp>
 #include <nanospan/wire.hpp>
@@ -27,36 +28,19 @@ class literal_cache {
  public:
   // Throws std::bad_alloc, having remembered nothing.
   literal_text const& of(char const* literal) {
-    if (!slots_.empty()) [[likely]] {
-      slot const& found = slots_[place_of(literal)];
-      if (found.literal == literal) [[likely]]
-        return *found.text;
-    }
+    if (literal_text const* const* const found = by_address_.find(literal)) [[likely]]
+      return **found;
     return remember(literal);
   }
   void forget() noexcept {
-    slots_.clear();
-    used_ = 0;
+    by_address_.clear();
     by_hash_.clear();
     texts_.clear();
   }
 
  private:
-  struct slot {
-    char const* literal = nullptr;
-    literal_text const* text = nullptr;
-  };
-
-  // Where it stands, or would. A power of two of slots, at most half of them used.
-  std::size_t place_of(char const* literal) const noexcept {
-    std::uint64_t const spread = address_of(literal) * 0x9e37'79b9'7f4a'7c15u;
-    std::size_t const last = slots_.size() - 1;
-    std::size_t at = static_cast<std::size_t>(spread >> 32) & last;
-    while (slots_[at].literal != nullptr && slots_[at].literal != literal) at = (at + 1) & last;
-    return at;
-  }
   NANOSPAN_DETAIL_COLD literal_text const& remember(char const* literal) {
-    if (2 * used_ >= slots_.size()) grow();
+    if (texts_.size() >= by_hash_.size()) grow();
     std::string_view const text{literal};
     std::size_t const hash = std::hash<std::string_view>{}(text);
     literal_text const* known = by_hash_[hash & (by_hash_.size() - 1)];
@@ -69,17 +53,10 @@ class literal_cache {
       texts_.push_back(std::make_unique<literal_text>(literal_text{std::string{text}, std::string{encoded.view()}, hash, nullptr}));
       known = chain(*texts_.back());
     }
-    slots_[place_of(literal)] = {literal, known};
-    ++used_;
-    return *known;
+    return *by_address_.add(literal, known);
   }
   void grow() {
-    std::size_t const size = slots_.empty() ? 64 : 2 * slots_.size();
-    by_hash_.reserve(size);
-    std::vector<slot> const before = std::exchange(slots_, std::vector<slot>(size));
-    for (slot const& one : before)
-      if (one.literal != nullptr) slots_[place_of(one.literal)] = one;
-    by_hash_.assign(size, nullptr);
+    by_hash_.assign(by_hash_.empty() ? 64 : 2 * by_hash_.size(), nullptr);
     for (auto const& text : texts_) chain(*text);
   }
   literal_text const* chain(literal_text& text) noexcept {
@@ -88,9 +65,8 @@ class literal_cache {
     return first;
   }
 
-  std::vector<slot> slots_;
-  std::size_t used_ = 0;
-  std::vector<literal_text const*> by_hash_;  // as many as slots
+  address_map<literal_text const*> by_address_;
+  std::vector<literal_text const*> by_hash_;  // a power of two, no fewer than texts
   std::vector<std::unique_ptr<literal_text>> texts_;
 };
 

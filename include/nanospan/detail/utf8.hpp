@@ -49,6 +49,18 @@ inline std::size_t utf8_length(std::string_view text) noexcept {
   return 0;
 }
 
+// The first `characters` of a text; an ill-formed byte counts as one.
+inline std::string_view first_characters(std::string_view text, std::size_t characters) noexcept {
+  if (text.size() <= characters) [[likely]]  // no character is less than a byte
+    return text;
+  std::size_t at = 0;
+  for (; characters != 0 && at < text.size(); --characters) {
+    std::size_t const length = utf8_length(text.substr(at, 4));
+    at += length == 0 ? 1 : length;
+  }
+  return text.substr(0, at);
+}
+
 inline bool is_utf8(std::string_view text) noexcept {
   if (is_ascii(text)) return true;
   while (!text.empty()) {
