@@ -46,6 +46,7 @@
 #include <nanospan/detail/joined.hpp>
 #include <nanospan/detail/descriptor.hpp>
 #include <nanospan/detail/guest_thread.hpp>
+#include <nanospan/detail/batch_account.hpp>
 #include <nanospan/detail/turn.hpp>
 #include <nanospan/detail/wake_up.hpp>
 #include <nanospan/detail/utf8.hpp>
@@ -77,4 +78,5 @@
 #include <nanospan/sender.hpp>
 #include <nanospan/pipeline.hpp>
 #include <nanospan/provider.hpp>
+#include <nanospan/stats_text.hpp>
 #endif

@@ -3020,7 +3020,7 @@ class NANOSPAN_DETAIL_SHARED otlp_http_exporter final : public exporter {
 namespace nanospan::inline v0 {
 
 /// A snapshot, in spans. Sampled spans only: one that the sampler dropped is in no figure.
-struct stats_snapshot {
+struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   struct drops {
     std::uint64_t no_provider = 0;     ///< recorded before there was a tracer_provider (counted as they begin)
     std::uint64_t after_shutdown = 0;  ///< begun or ended after the provider's end
@@ -3045,13 +3045,50 @@ struct stats_snapshot {
   std::uint64_t held = 0;         ///< in rings, batches and queue
   std::uint64_t misused = 0;      ///< not spans: NANOSPAN_SET and its like where no span was open, scopes closed out of order
 
+  std::uint64_t in_flight = 0;           ///< of those held: given to the exporter at least once
+  std::uint64_t passed = 0;              ///< given to the exporter at least once, whatever became of them
+  std::uint64_t passed_queue_full = 0;   ///< of dropped.queue_full: had been given to the exporter
+  std::uint64_t passed_shutdown = 0;     ///< of dropped.shutdown: had been given to the exporter
+
+  std::uint64_t queue_bytes = 0;         ///< encoded batches that wait or are being sent
+  std::uint64_t queue_limit_bytes = 0;   ///< options.max_queue_bytes; zero without a provider
+  std::uint64_t ring_memory_bytes = 0;   ///< of all threads' rings
+  std::uint64_t ring_memory_limit_bytes = 0;
+
+  /// Batches of which the exporting has ended in one of these ways, and how long it took: from the first attempt to the end, back-off included.
+  struct export_operations {
+    struct total {
+      std::uint64_t count = 0;
+      std::uint64_t nanoseconds = 0;
+    };
+    total success = {};
+    total rejected = {};  ///< the collector refused spans of them
+    total export_failed = {};
+    total unconfirmed = {};
+    total queue_full = {};
+    total shutdown = {};
+  };
+  export_operations exports = {};
+
   std::uint64_t accounted() const noexcept { return exported + rejected + dropped.total() + unconfirmed + held; }
+
+  /// All of it as text for a health page, in Prometheus' exposition format 0.0.4, a HELP and a TYPE beside each metric. OpenTelemetry's names
+  /// where it has one (semantic conventions, "SDK metrics": otel_sdk_processor_span_*, otel_sdk_exporter_*), else ours (nanospan_*). Any thread; throws
+  /// std::bad_alloc; body with the implementation.
+  std::string text() const;
 };
 
 namespace detail {
 
 // What became of the spans that were taken out of the rings. Written by the background thread only; here so that stats() works
 // after a provider's end.
+enum class export_end : std::uint8_t { success, rejected, export_failed, unconfirmed, queue_full, shutdown };
+
+struct export_counters {
+  counter count;
+  counter nanoseconds;
+};
+
 struct background_counters {
   counter exported;
   counter rejected;
@@ -3060,9 +3097,24 @@ struct background_counters {
   counter dropped_export_failed;
   counter dropped_no_memory;
   counter dropped_shutdown;
+  counter passed;
+  counter passed_queue_full;
+  counter passed_shutdown;
+  std::array<export_counters, 6> exports;  // by export_end
+  // Relaxed, both: only for reporting.
+  std::atomic<std::uint64_t> queue_bytes{0};
+  std::atomic<std::uint64_t> queue_limit_bytes{0};
 
   void reset() noexcept {
-    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_no_memory, &dropped_shutdown}) one->reset();
+    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_no_memory, &dropped_shutdown, &passed,
+                         &passed_queue_full, &passed_shutdown})
+      one->reset();
+    for (export_counters& one : exports) {
+      one.count.reset();
+      one.nanoseconds.reset();
+    }
+    queue_bytes.store(0, std::memory_order_relaxed);
+    queue_limit_bytes.store(0, std::memory_order_relaxed);
   }
 };
 NANOSPAN_DETAIL_SHARED inline constinit background_counters background{};
@@ -3082,6 +3134,23 @@ inline stats_snapshot stats() noexcept {
   now.dropped.no_memory = done.dropped_no_memory.read();
   now.dropped.shutdown = done.dropped_shutdown.read();
   std::uint64_t const settled = now.accounted();
+  now.passed_queue_full = done.passed_queue_full.read();
+  now.passed_shutdown = done.passed_shutdown.read();
+  auto const operations = [](detail::export_end how) {
+    auto const& all = detail::background.exports[static_cast<std::size_t>(how)];
+    return stats_snapshot::export_operations::total{all.count.read(), all.nanoseconds.read()};
+  };
+  using how = detail::export_end;
+  now.exports = {operations(how::success),     operations(how::rejected),   operations(how::export_failed),
+                 operations(how::unconfirmed), operations(how::queue_full), operations(how::shutdown)};
+  now.queue_bytes = done.queue_bytes.load(std::memory_order_relaxed);
+  now.queue_limit_bytes = done.queue_limit_bytes.load(std::memory_order_relaxed);
+  now.ring_memory_bytes = detail::registry.ring_memory_bytes.load(std::memory_order_relaxed);
+  now.ring_memory_limit_bytes = detail::registry.ring_memory_limit_bytes.load(std::memory_order_relaxed);
+  // After what became of them.
+  now.passed = done.passed.read();
+  std::uint64_t const returned = now.exported + now.rejected + now.unconfirmed + now.dropped.export_failed + now.passed_queue_full + now.passed_shutdown;
+  now.in_flight = now.passed > returned ? now.passed - returned : 0;
   std::uint64_t recorded = 0;
   detail::for_each_slot([&](detail::thread_slot const& slot) {
     recorded += slot.ring.records();
@@ -3332,6 +3401,63 @@ void settle_in(guest_settings const& as, Refused&& refused) {
 #endif
   check(error, "the real-time priority ", as.realtime_priority);
 }
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/batch_account.hpp -----------------------------------------------------------------------------------------
+
+// What becomes of one batch's spans, told to the account: given to the exporter, then settled or lost, once. The sender's thread.
+
+namespace nanospan::inline v0::detail {
+
+class batch_account {
+ public:
+  explicit batch_account(std::uint64_t spans) noexcept : spans_{spans} {}
+
+  std::uint64_t spans() const noexcept { return spans_; }
+  // Monotonic nanoseconds.
+  std::uint64_t first_attempt() const noexcept { return first_attempt_; }
+
+  void attempted() noexcept {
+    if (first_attempt_ != 0) return;
+    first_attempt_ = monotonic_nanoseconds();
+    background.passed.add(spans_);
+  }
+  // An attempt was sent in full and not answered.
+  void unanswered() noexcept { unanswered_ = true; }
+
+  void settled(std::uint64_t rejected) noexcept {
+    background.exported.add(spans_ - rejected);
+    background.rejected.add(rejected);
+    ended(rejected == 0 ? export_end::success : export_end::rejected);
+  }
+  // What was once sent in full may be there: it is not known to be lost.
+  void lost(export_end reason) noexcept {
+    bool const passed = first_attempt_ != 0;
+    if (unanswered_) reason = export_end::unconfirmed;
+    if (reason == export_end::queue_full) {
+      background.dropped_queue_full.add(spans_);
+      if (passed) background.passed_queue_full.add(spans_);
+    } else if (reason == export_end::shutdown) {
+      background.dropped_shutdown.add(spans_);
+      if (passed) background.passed_shutdown.add(spans_);
+    } else {
+      (unanswered_ ? background.unconfirmed : background.dropped_export_failed).add(spans_);
+    }
+    if (passed) ended(reason);
+  }
+
+ private:
+  void ended(export_end how) const noexcept {
+    auto& all = background.exports[static_cast<std::size_t>(how)];
+    all.count.add(1);
+    all.nanoseconds.add(monotonic_nanoseconds() - first_attempt_);
+  }
+
+  std::uint64_t spans_;
+  std::uint64_t first_attempt_ = 0;
+  bool unanswered_ = false;
+};
 
 }  // namespace nanospan::inline v0::detail
 
@@ -4911,6 +5037,9 @@ inline messages messages_of(options const& with) {
   return {to, chosen ? static_cast<log_level>(*chosen + 1) : log_level::info};
 }
 
+// Where a queue is counted in spans, and we count bytes.
+inline constexpr std::size_t assumed_span_bytes = 1024;
+
 class configuration {
  public:
   configuration(options& with, environment const& env) : options_{with}, env_{env} {}
@@ -4994,7 +5123,6 @@ class configuration {
 
   // Variables count spans, we count bytes.
   void complete_batches() const {
-    constexpr std::size_t assumed_span_bytes = 1024;
     constexpr std::uint64_t most = std::numeric_limits<std::int32_t>::max();
     constexpr char const* positive = "not a number from 1 to 2147483647";
     auto const queue_spans = env_.number("OTEL_BSP_MAX_QUEUE_SIZE", 1, most, positive);
@@ -6574,6 +6702,13 @@ class sender {
   sender(shared<exporter> to, sender_limits limits, messages report)
       : exporter_{std::move(to)}, limits_{limits}, report_{report} {
     random_.seed();
+    background.queue_limit_bytes.store(limits_.queue_bytes, std::memory_order_relaxed);
+  }
+  sender(sender const&) = delete;
+  sender& operator=(sender const&) = delete;
+  ~sender() {
+    background.queue_limit_bytes.store(0, std::memory_order_relaxed);
+    background.queue_bytes.store(0, std::memory_order_relaxed);
   }
 
   bool empty() const noexcept { return queue_.empty(); }
@@ -6589,14 +6724,15 @@ class sender {
 
   // Never waits: where there is no room the oldest goes. Throws std::bad_alloc, nothing changed.
   void push(batch&& one) {
-    queue_.push_back({std::move(one), pushed_});
+    std::uint64_t const spans = one.span_count;
+    queue_.push_back({std::move(one), pushed_, batch_account{spans}});
     ++pushed_;
-    bytes_ += queue_.back().spans.otlp.size();
+    hold(bytes_ + queue_.back().spans.otlp.size());
     // The one that is being sent stays where it is.
     while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u)) {
       auto const oldest = std::next(queue_.begin(), sending_ ? 1 : 0);
       if (!in_trouble_) lost_to_overflow_ += oldest->spans.span_count;
-      lose(oldest, background.dropped_queue_full);
+      lose(oldest, export_end::queue_full);
     }
     if (lost_to_overflow_ != 0) overflowed();
   }
@@ -6604,7 +6740,7 @@ class sender {
   // One attempt at the oldest batch.
   void attempt(export_wait& wait) {
     queued& front = queue_.front();
-    if (front.first_attempt == 0) front.first_attempt = monotonic_nanoseconds();
+    front.account.attempted();
     sending_ = true;
     export_result const result = call(front.spans, wait);
     sending_ = false;
@@ -6615,7 +6751,7 @@ class sender {
 
   // The end: what is still here is counted as lost.
   void abandon() {
-    while (!queue_.empty()) lose(queue_.begin(), background.dropped_shutdown);
+    while (!queue_.empty()) lose(queue_.begin(), export_end::shutdown);
   }
   // The exporter writes what it holds and is let go; nothing is attempted after it.
   void shutdown(export_wait& wait) noexcept {
@@ -6623,6 +6759,7 @@ class sender {
       std::uint64_t const lost = exporter_->shutdown(wait);
       background.exported.add(std::uint64_t{0} - lost);  // it had taken them
       background.dropped_shutdown.add(lost);
+      background.passed_shutdown.add(lost);
     } catch (...) {
       say(log_level::error, [] { return std::string{"the exporter threw while it was shut down"}; });
     }
@@ -6635,9 +6772,8 @@ class sender {
   struct queued {
     batch spans;
     std::uint64_t number;
-    std::uint64_t first_attempt = 0;
+    batch_account account;
     unsigned attempts = 0;
-    bool unconfirmed = false;  // an attempt was sent in full and not answered
   };
   static constexpr std::uint64_t between_complaints = 10'000'000'000;
 
@@ -6659,8 +6795,7 @@ class sender {
   void settle(export_result const& result) {
     std::uint64_t const spans = queue_.front().spans.span_count;
     std::uint64_t const rejected = std::min(result.rejected_spans, spans);
-    background.exported.add(spans - rejected);
-    background.rejected.add(rejected);
+    queue_.front().account.settled(rejected);
     forget(queue_.begin());
     next_attempt_ = not_before_ = 0;
     recovered();
@@ -6677,16 +6812,16 @@ class sender {
     using outcome = export_result::outcome;
     queued& front = queue_.front();
     ++setbacks_;
-    front.unconfirmed |= result.what == outcome::unconfirmed;
+    if (result.what == outcome::unconfirmed) front.account.unanswered();
     failed(result);
     std::uint64_t const now = monotonic_nanoseconds();
-    std::uint64_t const give_up = front.first_attempt + std::min(limits_.retry, ~std::uint64_t{0} - front.first_attempt);
+    std::uint64_t const give_up = front.account.first_attempt() + std::min(limits_.retry, ~std::uint64_t{0} - front.account.first_attempt());
     std::uint64_t const back_off = now + next_delay(front.attempts++);
     // What the collector asks for, but not beyond the last moment of this batch: then it gets one more attempt.
     auto const asked = static_cast<std::uint64_t>(std::clamp(result.retry_after, duration{}, duration::of_milliseconds(86'400'000)).nanoseconds());
     not_before_ = asked == 0 ? 0 : std::min(now + asked, std::max(give_up, back_off));
     if (result.what == outcome::failure || back_off > give_up) {
-      lose(queue_.begin(), background.dropped_export_failed);
+      lose(queue_.begin(), export_end::export_failed);
       next_attempt_ = result.what == outcome::failure ? 0 : back_off;
       return;
     }
@@ -6701,17 +6836,19 @@ class sender {
     return static_cast<std::uint64_t>(delay * (0.5 + random));
   }
 
-  // What was once sent in full may be there: it is not known to be lost.
-  void lose(std::list<queued>::iterator which, counter& reason) noexcept {
-    std::uint64_t const spans = which->spans.span_count;
-    (which->unconfirmed ? background.unconfirmed : reason).add(spans);
-    if (in_trouble_) lost_in_trouble_ += spans;
+  void lose(std::list<queued>::iterator which, export_end reason) noexcept {
+    which->account.lost(reason);
+    if (in_trouble_) lost_in_trouble_ += which->account.spans();
     ++setbacks_;
     forget(which);
   }
   void forget(std::list<queued>::iterator which) noexcept {
-    bytes_ -= which->spans.otlp.size();
+    hold(bytes_ - which->spans.otlp.size());
     queue_.erase(which);
+  }
+  void hold(std::size_t bytes) noexcept {
+    bytes_ = bytes;
+    background.queue_bytes.store(bytes, std::memory_order_relaxed);
   }
 
   // One line when trouble starts, one when it is over; trouble that comes and goes is not told each time.
@@ -7222,6 +7359,108 @@ tracer_provider::~tracer_provider() {
 bool tracer_provider::flush(duration limit) noexcept { return nanospan::flush(limit); }
 void tracer_provider::poll() noexcept {
   if (auto const mine = detail::current_pipeline(); mine != nullptr && mine.get() == pipeline_) mine->poll();
+}
+
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/stats_text.hpp ---------------------------------------------------------------------------------------------------
+
+// The account as text, in Prometheus' exposition format. Our rings, batches and queue are the standard's processor up to a batch's first
+// attempt, and its exporter from there; its names become Prometheus' as "Prometheus and OpenMetrics compatibility" says. Any thread.
+
+namespace nanospan::inline v0 {
+namespace detail {
+
+class exposition {
+ public:
+  void begin(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = name;
+    text_ += joined({"# HELP ", name, " ", help, "\n# TYPE ", name, " ", type, "\n"});
+  }
+  void add(std::uint64_t value) { text_ += joined({name_, " ", std::to_string(value), "\n"}); }
+  void add(std::string_view label, std::string_view is, std::uint64_t value) {
+    text_ += joined({name_, "{", label, "=\"", is, "\"} ", std::to_string(value), "\n"});
+  }
+  // Without buckets, but for the one that holds all: what is kept is count and sum.
+  void add(std::string_view error_type, stats_snapshot::export_operations::total const& of) {
+    std::string const error = error_type.empty() ? std::string{} : joined({"error_type=\"", error_type, "\""});
+    std::string const count = std::to_string(of.count);
+    std::string const labels = error.empty() ? error : joined({"{", error, "}"});
+    text_ += joined({name_, "_bucket{", error, error.empty() ? "" : ",", "le=\"+Inf\"} ", count, "\n"});
+    text_ += joined({name_, "_sum", labels, " ", seconds(of.nanoseconds), "\n", name_, "_count", labels, " ", count, "\n"});
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  // Exact, and with a point whatever the locale.
+  static std::string seconds(std::uint64_t nanoseconds) {
+    std::string const fraction = std::to_string(nanoseconds % 1'000'000'000);
+    return joined({std::to_string(nanoseconds / 1'000'000'000), ".", std::string(9 - fraction.size(), '0'), fraction});
+  }
+
+  std::string_view name_;
+  std::string text_;
+};
+
+}  // namespace detail
+
+std::string stats_snapshot::text() const {
+  detail::exposition out;
+  // Held ones that the exporter has not seen; a span in a ring is in the queue, too.
+  out.begin("otel_sdk_processor_span_queue_size", "gauge", "Spans that wait to be given to the exporter: in rings, batches and queue.");
+  out.add(held > in_flight ? held - in_flight : 0);
+  out.begin("otel_sdk_processor_span_queue_capacity", "gauge", "Spans that rings and queue hold, at 1 KiB a span; in bytes they are bounded exactly.");
+  out.add((ring_memory_bytes + queue_limit_bytes) / detail::assumed_span_bytes);
+  out.begin("otel_sdk_processor_span_processed_total", "counter", "Spans that were given to the exporter, or lost before (error_type).");
+  out.add(passed);
+  out.add("error_type", "queue_full", dropped.ring_full + dropped.no_ring + dropped.queue_full - passed_queue_full);
+  out.add("error_type", "already_shutdown", dropped.after_shutdown);
+  out.add("error_type", "no_slot", dropped.no_slot);
+  out.add("error_type", "no_memory", dropped.no_memory);
+  out.add("error_type", "shutdown", dropped.shutdown - passed_shutdown);
+
+  out.begin("otel_sdk_exporter_span_inflight", "gauge", "Spans that were given to the exporter and are neither exported nor given up.");
+  out.add(in_flight);
+  out.begin("otel_sdk_exporter_span_exported_total", "counter", "Spans that the exporter has done with: taken by the collector, or not (error_type).");
+  out.add(exported);
+  out.add("error_type", "rejected", rejected);
+  out.add("error_type", "export_failed", dropped.export_failed);
+  out.add("error_type", "unconfirmed", unconfirmed);
+  out.add("error_type", "queue_full", passed_queue_full);
+  out.add("error_type", "shutdown", passed_shutdown);
+  out.begin("otel_sdk_exporter_operation_duration_seconds", "histogram", "From a batch's first attempt to its end, back-off included.");
+  out.add("", exports.success);
+  out.add("rejected", exports.rejected);
+  out.add("export_failed", exports.export_failed);
+  out.add("unconfirmed", exports.unconfirmed);
+  out.add("queue_full", exports.queue_full);
+  out.add("shutdown", exports.shutdown);
+
+  out.begin("nanospan_span_ended_total", "counter", "Sampled spans that have ended.");
+  out.add(ended);
+  out.begin("nanospan_span_held", "gauge", "Spans in rings, batches and queue, those that are being sent included.");
+  out.add(held);
+  out.begin("nanospan_span_dropped_total", "counter", "Spans that were lost, by reason.");
+  out.add("reason", "no_provider", dropped.no_provider);
+  out.add("reason", "after_shutdown", dropped.after_shutdown);
+  out.add("reason", "ring_full", dropped.ring_full);
+  out.add("reason", "no_ring", dropped.no_ring);
+  out.add("reason", "no_slot", dropped.no_slot);
+  out.add("reason", "queue_full", dropped.queue_full);
+  out.add("reason", "export_failed", dropped.export_failed);
+  out.add("reason", "no_memory", dropped.no_memory);
+  out.add("reason", "shutdown", dropped.shutdown);
+  out.begin("nanospan_misused_total", "counter", "Calls where no span was open, and scopes closed out of order.");
+  out.add(misused);
+  out.begin("nanospan_queue_size_bytes", "gauge", "Encoded batches that wait or are being sent.");
+  out.add(queue_bytes);
+  out.begin("nanospan_queue_capacity_bytes", "gauge", "options.max_queue_bytes; zero without a provider.");
+  out.add(queue_limit_bytes);
+  out.begin("nanospan_ring_memory_bytes", "gauge", "Memory of all rings.");
+  out.add(ring_memory_bytes);
+  out.begin("nanospan_ring_memory_limit_bytes", "gauge", "options.ring_memory_limit_bytes.");
+  out.add(ring_memory_limit_bytes);
+  return out.take();
 }
 
 }  // namespace nanospan::inline v0

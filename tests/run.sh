@@ -12,7 +12,6 @@ need g++ command -v g++
 need cmake command -v cmake
 need ninja-build command -v ninja
 need python3 command -v python3
-need python3-yaml python3 -c 'import yaml'
 need python3-venv python3 -c 'import ensurepip'
 need pkg-config command -v pkg-config
 need protobuf-compiler command -v protoc
@@ -43,6 +42,10 @@ fi
 
 # Debian has no package of Conan.
 [[ -x build/conan/bin/conan ]] || { python3 -m venv build/conan && quietly build/conan/bin/pip install conan==2.34.0; }
+
+# Packages of Python that tests need, in versions that they were written with.
+build/python/bin/python -c 'import prometheus_client, yaml' 2>/dev/null ||
+  { python3 -m venv build/python && quietly build/python/bin/pip install prometheus-client==0.23.1 PyYAML==6.0.3; }
 
 # Two jobs at a time, as the preset says: a file with the implementation takes half a gigabyte of compiler.
 cmake --preset tests -DNANOSPAN_TEST_MATRIX=ON

@@ -20,6 +20,9 @@ inline messages messages_of(options const& with) {
   return {to, chosen ? static_cast<log_level>(*chosen + 1) : log_level::info};
 }
 
+// Where a queue is counted in spans, and we count bytes.
+inline constexpr std::size_t assumed_span_bytes = 1024;
+
 class configuration {
  public:
   configuration(options& with, environment const& env) : options_{with}, env_{env} {}
@@ -103,7 +106,6 @@ class configuration {
 
   // Variables count spans, we count bytes.
   void complete_batches() const {
-    constexpr std::size_t assumed_span_bytes = 1024;
     constexpr std::uint64_t most = std::numeric_limits<std::int32_t>::max();
     constexpr char const* positive = "not a number from 1 to 2147483647";
     auto const queue_spans = env_.number("OTEL_BSP_MAX_QUEUE_SIZE", 1, most, positive);

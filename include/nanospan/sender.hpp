@@ -5,10 +5,10 @@
 // counted once. One thread at a time; waits only inside the exporter, through the wait that it is given.
 
 #include <nanospan/clock.hpp>
+#include <nanospan/detail/batch_account.hpp>
 #include <nanospan/detail/joined.hpp>
 #include <nanospan/exporter.hpp>
 #include <nanospan/messages.hpp>
-#include <nanospan/stats.hpp>
 
 #include <algorithm>
 #include <iterator>
@@ -28,6 +28,13 @@ class sender {
   sender(shared<exporter> to, sender_limits limits, messages report)
       : exporter_{std::move(to)}, limits_{limits}, report_{report} {
     random_.seed();
+    background.queue_limit_bytes.store(limits_.queue_bytes, std::memory_order_relaxed);
+  }
+  sender(sender const&) = delete;
+  sender& operator=(sender const&) = delete;
+  ~sender() {
+    background.queue_limit_bytes.store(0, std::memory_order_relaxed);
+    background.queue_bytes.store(0, std::memory_order_relaxed);
   }
 
   bool empty() const noexcept { return queue_.empty(); }
@@ -43,14 +50,15 @@ class sender {
 
   // Never waits: where there is no room the oldest goes. Throws std::bad_alloc, nothing changed.
   void push(batch&& one) {
-    queue_.push_back({std::move(one), pushed_});
+    std::uint64_t const spans = one.span_count;
+    queue_.push_back({std::move(one), pushed_, batch_account{spans}});
     ++pushed_;
-    bytes_ += queue_.back().spans.otlp.size();
+    hold(bytes_ + queue_.back().spans.otlp.size());
     // The one that is being sent stays where it is.
     while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u)) {
       auto const oldest = std::next(queue_.begin(), sending_ ? 1 : 0);
       if (!in_trouble_) lost_to_overflow_ += oldest->spans.span_count;
-      lose(oldest, background.dropped_queue_full);
+      lose(oldest, export_end::queue_full);
     }
     if (lost_to_overflow_ != 0) overflowed();
   }
@@ -58,7 +66,7 @@ class sender {
   // One attempt at the oldest batch.
   void attempt(export_wait& wait) {
     queued& front = queue_.front();
-    if (front.first_attempt == 0) front.first_attempt = monotonic_nanoseconds();
+    front.account.attempted();
     sending_ = true;
     export_result const result = call(front.spans, wait);
     sending_ = false;
@@ -69,7 +77,7 @@ class sender {
 
   // The end: what is still here is counted as lost.
   void abandon() {
-    while (!queue_.empty()) lose(queue_.begin(), background.dropped_shutdown);
+    while (!queue_.empty()) lose(queue_.begin(), export_end::shutdown);
   }
   // The exporter writes what it holds and is let go; nothing is attempted after it.
   void shutdown(export_wait& wait) noexcept {
@@ -77,6 +85,7 @@ class sender {
       std::uint64_t const lost = exporter_->shutdown(wait);
       background.exported.add(std::uint64_t{0} - lost);  // it had taken them
       background.dropped_shutdown.add(lost);
+      background.passed_shutdown.add(lost);
     } catch (...) {
       say(log_level::error, [] { return std::string{"the exporter threw while it was shut down"}; });
     }
@@ -89,9 +98,8 @@ class sender {
   struct queued {
     batch spans;
     std::uint64_t number;
-    std::uint64_t first_attempt = 0;
+    batch_account account;
     unsigned attempts = 0;
-    bool unconfirmed = false;  // an attempt was sent in full and not answered
   };
   static constexpr std::uint64_t between_complaints = 10'000'000'000;
 
@@ -113,8 +121,7 @@ class sender {
   void settle(export_result const& result) {
     std::uint64_t const spans = queue_.front().spans.span_count;
     std::uint64_t const rejected = std::min(result.rejected_spans, spans);
-    background.exported.add(spans - rejected);
-    background.rejected.add(rejected);
+    queue_.front().account.settled(rejected);
     forget(queue_.begin());
     next_attempt_ = not_before_ = 0;
     recovered();
@@ -131,16 +138,16 @@ class sender {
     using outcome = export_result::outcome;
     queued& front = queue_.front();
     ++setbacks_;
-    front.unconfirmed |= result.what == outcome::unconfirmed;
+    if (result.what == outcome::unconfirmed) front.account.unanswered();
     failed(result);
     std::uint64_t const now = monotonic_nanoseconds();
-    std::uint64_t const give_up = front.first_attempt + std::min(limits_.retry, ~std::uint64_t{0} - front.first_attempt);
+    std::uint64_t const give_up = front.account.first_attempt() + std::min(limits_.retry, ~std::uint64_t{0} - front.account.first_attempt());
     std::uint64_t const back_off = now + next_delay(front.attempts++);
     // What the collector asks for, but not beyond the last moment of this batch: then it gets one more attempt.
     auto const asked = static_cast<std::uint64_t>(std::clamp(result.retry_after, duration{}, duration::of_milliseconds(86'400'000)).nanoseconds());
     not_before_ = asked == 0 ? 0 : std::min(now + asked, std::max(give_up, back_off));
     if (result.what == outcome::failure || back_off > give_up) {
-      lose(queue_.begin(), background.dropped_export_failed);
+      lose(queue_.begin(), export_end::export_failed);
       next_attempt_ = result.what == outcome::failure ? 0 : back_off;
       return;
     }
@@ -155,17 +162,19 @@ class sender {
     return static_cast<std::uint64_t>(delay * (0.5 + random));
   }
 
-  // What was once sent in full may be there: it is not known to be lost.
-  void lose(std::list<queued>::iterator which, counter& reason) noexcept {
-    std::uint64_t const spans = which->spans.span_count;
-    (which->unconfirmed ? background.unconfirmed : reason).add(spans);
-    if (in_trouble_) lost_in_trouble_ += spans;
+  void lose(std::list<queued>::iterator which, export_end reason) noexcept {
+    which->account.lost(reason);
+    if (in_trouble_) lost_in_trouble_ += which->account.spans();
     ++setbacks_;
     forget(which);
   }
   void forget(std::list<queued>::iterator which) noexcept {
-    bytes_ -= which->spans.otlp.size();
+    hold(bytes_ - which->spans.otlp.size());
     queue_.erase(which);
+  }
+  void hold(std::size_t bytes) noexcept {
+    bytes_ = bytes;
+    background.queue_bytes.store(bytes, std::memory_order_relaxed);
   }
 
   // One line when trouble starts, one when it is over; trouble that comes and goes is not told each time.

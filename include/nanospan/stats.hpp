@@ -7,10 +7,13 @@
 
 #include <nanospan/thread_ring.hpp>
 
+#include <array>
+#include <string>
+
 namespace nanospan::inline v0 {
 
 /// A snapshot, in spans. Sampled spans only: one that the sampler dropped is in no figure.
-struct stats_snapshot {
+struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   struct drops {
     std::uint64_t no_provider = 0;     ///< recorded before there was a tracer_provider (counted as they begin)
     std::uint64_t after_shutdown = 0;  ///< begun or ended after the provider's end
@@ -35,13 +38,50 @@ struct stats_snapshot {
   std::uint64_t held = 0;         ///< in rings, batches and queue
   std::uint64_t misused = 0;      ///< not spans: NANOSPAN_SET and its like where no span was open, scopes closed out of order
 
+  std::uint64_t in_flight = 0;           ///< of those held: given to the exporter at least once
+  std::uint64_t passed = 0;              ///< given to the exporter at least once, whatever became of them
+  std::uint64_t passed_queue_full = 0;   ///< of dropped.queue_full: had been given to the exporter
+  std::uint64_t passed_shutdown = 0;     ///< of dropped.shutdown: had been given to the exporter
+
+  std::uint64_t queue_bytes = 0;         ///< encoded batches that wait or are being sent
+  std::uint64_t queue_limit_bytes = 0;   ///< options.max_queue_bytes; zero without a provider
+  std::uint64_t ring_memory_bytes = 0;   ///< of all threads' rings
+  std::uint64_t ring_memory_limit_bytes = 0;
+
+  /// Batches of which the exporting has ended in one of these ways, and how long it took: from the first attempt to the end, back-off included.
+  struct export_operations {
+    struct total {
+      std::uint64_t count = 0;
+      std::uint64_t nanoseconds = 0;
+    };
+    total success = {};
+    total rejected = {};  ///< the collector refused spans of them
+    total export_failed = {};
+    total unconfirmed = {};
+    total queue_full = {};
+    total shutdown = {};
+  };
+  export_operations exports = {};
+
   std::uint64_t accounted() const noexcept { return exported + rejected + dropped.total() + unconfirmed + held; }
+
+  /// All of it as text for a health page, in Prometheus' exposition format 0.0.4, a HELP and a TYPE beside each metric. OpenTelemetry's names
+  /// where it has one (semantic conventions, "SDK metrics": otel_sdk_processor_span_*, otel_sdk_exporter_*), else ours (nanospan_*). Any thread; throws
+  /// std::bad_alloc; body with the implementation.
+  std::string text() const;
 };
 
 namespace detail {
 
 // What became of the spans that were taken out of the rings. Written by the background thread only; here so that stats() works
 // after a provider's end.
+enum class export_end : std::uint8_t { success, rejected, export_failed, unconfirmed, queue_full, shutdown };
+
+struct export_counters {
+  counter count;
+  counter nanoseconds;
+};
+
 struct background_counters {
   counter exported;
   counter rejected;
@@ -50,9 +90,24 @@ struct background_counters {
   counter dropped_export_failed;
   counter dropped_no_memory;
   counter dropped_shutdown;
+  counter passed;
+  counter passed_queue_full;
+  counter passed_shutdown;
+  std::array<export_counters, 6> exports;  // by export_end
+  // Relaxed, both: only for reporting.
+  std::atomic<std::uint64_t> queue_bytes{0};
+  std::atomic<std::uint64_t> queue_limit_bytes{0};
 
   void reset() noexcept {
-    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_no_memory, &dropped_shutdown}) one->reset();
+    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_no_memory, &dropped_shutdown, &passed,
+                         &passed_queue_full, &passed_shutdown})
+      one->reset();
+    for (export_counters& one : exports) {
+      one.count.reset();
+      one.nanoseconds.reset();
+    }
+    queue_bytes.store(0, std::memory_order_relaxed);
+    queue_limit_bytes.store(0, std::memory_order_relaxed);
   }
 };
 NANOSPAN_DETAIL_SHARED inline constinit background_counters background{};
@@ -72,6 +127,23 @@ inline stats_snapshot stats() noexcept {
   now.dropped.no_memory = done.dropped_no_memory.read();
   now.dropped.shutdown = done.dropped_shutdown.read();
   std::uint64_t const settled = now.accounted();
+  now.passed_queue_full = done.passed_queue_full.read();
+  now.passed_shutdown = done.passed_shutdown.read();
+  auto const operations = [](detail::export_end how) {
+    auto const& all = detail::background.exports[static_cast<std::size_t>(how)];
+    return stats_snapshot::export_operations::total{all.count.read(), all.nanoseconds.read()};
+  };
+  using how = detail::export_end;
+  now.exports = {operations(how::success),     operations(how::rejected),   operations(how::export_failed),
+                 operations(how::unconfirmed), operations(how::queue_full), operations(how::shutdown)};
+  now.queue_bytes = done.queue_bytes.load(std::memory_order_relaxed);
+  now.queue_limit_bytes = done.queue_limit_bytes.load(std::memory_order_relaxed);
+  now.ring_memory_bytes = detail::registry.ring_memory_bytes.load(std::memory_order_relaxed);
+  now.ring_memory_limit_bytes = detail::registry.ring_memory_limit_bytes.load(std::memory_order_relaxed);
+  // After what became of them.
+  now.passed = done.passed.read();
+  std::uint64_t const returned = now.exported + now.rejected + now.unconfirmed + now.dropped.export_failed + now.passed_queue_full + now.passed_shutdown;
+  now.in_flight = now.passed > returned ? now.passed - returned : 0;
   std::uint64_t recorded = 0;
   detail::for_each_slot([&](detail::thread_slot const& slot) {
     recorded += slot.ring.records();
