@@ -242,7 +242,7 @@ TEST_CASE("a bad limit of spans leaves the general one") {
   CHECK(reported_once("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "x"));
 }
 
-TEST_CASE("a count beyond 4,096 is reported, and 4,096 is used; a length has no such bound") {
+TEST_CASE("a count beyond 4,096 is reported, and 4,096 is used, and a length has no such bound") {
   variables const clean;
   for (char const* name : {"OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_SPAN_LINK_COUNT_LIMIT", "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
                            "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"}) {

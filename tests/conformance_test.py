@@ -57,6 +57,10 @@ class table(unittest.TestCase):
     def test_a_test_that_does_not_exist_is_told(self):
         self.assert_told("| a | S | must | `unit: it passes`<br>`unit: it is gone` |", "a: there is no test 'unit: it is gone'")
 
+    def test_a_fact_that_cmake_would_split_is_told(self):
+        (self.build / "ring.cpp").write_text('TEST_CASE("it holds, it does") {}\nTEST_CASE("it holds; it does") {}\n', encoding="utf-8")
+        self.assertEqual(conformance.split_facts(self.build), ["ring.cpp: a fact's name must not have a semicolon: it holds; it does"])
+
     def test_a_row_with_another_form_is_told(self):
         self.assertIn("has 3 columns", self.problems("| a | S | `unit: it passes` |")[0])
         self.assertIn("or an empty one", self.problems("| a | | must | `unit: it passes` |")[0])

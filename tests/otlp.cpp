@@ -815,7 +815,7 @@ TEST_CASE("a span without entries, name or parent is a span") {
   CHECK(span.flags() == 0x100);
 }
 
-TEST_CASE("status is there only where an error was set; the last description is the one") {
+TEST_CASE("status is there only where an error was set, and the last description is the one") {
   span_shape shape;
   CHECK_FALSE(encoded(shape).has_status());
   shape.steps = {status_shape{"declined"}};
@@ -845,7 +845,7 @@ TEST_CASE("an error whose description found no room has none, and not that of th
   CHECK(messages == std::multiset<std::string>{"", "declined"});
 }
 
-TEST_CASE("names and keys of 65,535 bytes arrive whole; of longer ones their beginning does") {
+TEST_CASE("names and keys of 65,535 bytes arrive whole, and of longer ones their beginning does") {
   recorder kept;
   std::string const longest(65'535, 'n');
   {

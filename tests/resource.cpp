@@ -207,7 +207,7 @@ TEST_CASE("the updating resource wins, an empty value included, and the other's 
   CHECK((old.attributes() == nanospan::attribute_list{{"a", "1"}, {"b", ""}, {"c", 4}, {"d", "5"}}));
 }
 
-TEST_CASE("a merged schema URL is the one that there is; two that differ are an error, and there is none") {
+TEST_CASE("a merged schema URL is the one that there is, and two that differ are an error, and there is none") {
   auto const merged = [](char const* old, char const* updating, bool agree) {
     resource made{{}, old};
     CHECK(made.merge({{{"key", "value"}}, updating}) == agree);
