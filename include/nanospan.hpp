@@ -21,6 +21,7 @@
 #include <nanospan/start_options.hpp>
 #include <nanospan/detail/attribute_payload.hpp>
 #include <nanospan/entry_buffer.hpp>
+#include <nanospan/attributes_view.hpp>
 #include <nanospan/ring.hpp>
 #include <nanospan/thread_ring.hpp>
 #include <nanospan/scope.hpp>

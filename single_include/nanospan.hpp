@@ -389,7 +389,7 @@ class span_context {
 namespace detail {
 
 // What a context is to the spans that start in it: where the sampler's plan holds its answer, as a shift. At 0 it holds none:
-// the long way, for roots and where there is a tracestate to share.
+// the long way, for roots, where there is a tracestate to share, and below a span that is recorded and not (yet) sampled.
 enum class parent_kind : std::uint8_t {
   long_way = 0, local_sampled = 2, local_not_sampled = 4, remote_sampled = 6, remote_not_sampled = 8, none = 10,
 };
@@ -691,27 +691,35 @@ class attribute_setters {
     self.add_all(each...);
     return self;
   }
+  // Those that others of the same call follow: a class that must know when it has them all says something else.
+  template <typename... Attribute>
+  NANOSPAN_DETAIL_INLINE void add_part(Attribute const&... each) noexcept { static_cast<Derived&>(*this).add_all(each...); }
+  NANOSPAN_DETAIL_OUT_OF_LINE Derived& part(a a1, a a2, a a3, a a4) noexcept {
+    auto& self = static_cast<Derived&>(*this);
+    self.add_part(a1, a2, a3, a4);
+    return self;
+  }
 
  public:
   NANOSPAN_DETAIL_OUT_OF_LINE Derived& set(a a1) noexcept { return all(a1); }
   NANOSPAN_DETAIL_OUT_OF_LINE Derived& set(a a1, a a2) noexcept { return all(a1, a2); }
   NANOSPAN_DETAIL_OUT_OF_LINE Derived& set(a a1, a a2, a a3) noexcept { return all(a1, a2, a3); }
   NANOSPAN_DETAIL_OUT_OF_LINE Derived& set(a a1, a a2, a a3, a a4) noexcept { return all(a1, a2, a3, a4); }
-  Derived& set(a a1, a a2, a a3, a a4, a a5) noexcept { return set(a1, a2, a3, a4).set(a5); }
-  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6) noexcept { return set(a1, a2, a3, a4).set(a5, a6); }
-  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7) noexcept { return set(a1, a2, a3, a4).set(a5, a6, a7); }
-  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8) noexcept { return set(a1, a2, a3, a4).set(a5, a6, a7, a8); }
+  Derived& set(a a1, a a2, a a3, a a4, a a5) noexcept { return part(a1, a2, a3, a4).set(a5); }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6) noexcept { return part(a1, a2, a3, a4).set(a5, a6); }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7) noexcept { return part(a1, a2, a3, a4).set(a5, a6, a7); }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8) noexcept { return part(a1, a2, a3, a4).set(a5, a6, a7, a8); }
   Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8, a a9) noexcept {
-    return set(a1, a2, a3, a4, a5, a6, a7, a8).set(a9);
+    return part(a1, a2, a3, a4).part(a5, a6, a7, a8).set(a9);
   }
   Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8, a a9, a a10) noexcept {
-    return set(a1, a2, a3, a4, a5, a6, a7, a8).set(a9, a10);
+    return part(a1, a2, a3, a4).part(a5, a6, a7, a8).set(a9, a10);
   }
   Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8, a a9, a a10, a a11) noexcept {
-    return set(a1, a2, a3, a4, a5, a6, a7, a8).set(a9, a10, a11);
+    return part(a1, a2, a3, a4).part(a5, a6, a7, a8).set(a9, a10, a11);
   }
   Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8, a a9, a a10, a a11, a a12) noexcept {
-    return set(a1, a2, a3, a4, a5, a6, a7, a8).set(a9, a10, a11, a12);
+    return part(a1, a2, a3, a4).part(a5, a6, a7, a8).set(a9, a10, a11, a12);
   }
 };
 
@@ -1140,14 +1148,17 @@ namespace nanospan::inline v0::detail {
 class entry_buffer {
  public:
   // Where a span stands. absent: no provider, or nothing that it could say; see scoped_span. passing: no provider, with the context that would have
-  // been the parent's. From not_sampled on a scoped_span is its thread's current one.
-  enum class span_phase : std::uint8_t { absent, passing, not_sampled, open, ended };
+  // been the parent's. From not_sampled on a scoped_span is its thread's current one. undecided: recorded like an open one until its sampler, which
+  // needs its attributes, has been asked.
+  enum class span_phase : std::uint8_t { absent, passing, not_sampled, ended, open, undecided };
   // Kept after the last entry, for the count of what was left out.
   static constexpr std::uint32_t spare_bytes = head_bytes(0) + sizeof(std::uint64_t);
 
   // The span's, not the buffer's: here they fill its first word. A call site looks at them, and near an object's beginning an address is a byte shorter.
   span_phase phase;
-  bool has_state;
+  // Whether its context has a state: the one that was current before, or one of its own, and then what was current before is kept().
+  enum class state_kind : std::uint8_t { none, outer, own } state;
+  bool has_state() const noexcept { return state != state_kind::none; }
 
   entry_buffer() noexcept {}  // start() or take() follows, or nothing
 
@@ -1170,9 +1181,29 @@ class entry_buffer {
       grow_entry(offset, used_ - before);
     }
   }
-  // The span is not recorded after all.
+  // What a scoped_span puts back that had a trace or a state of its own. For these few it has no room but the last bytes inside.
+  struct outer_context {
+    nanospan::trace_id trace;
+    shared_text* state;
+  };
+  void keep(outer_context const& outer) noexcept {
+    constexpr std::uint32_t left = inline_entry_bytes - sizeof outer;
+    if (!on_heap() && used_ > left && !grow(sizeof outer)) {  // without memory the entries go
+      ++dropped_;
+      used_ = 0;
+    }
+    if (!on_heap()) capacity_ = left;
+    std::memcpy(static_cast<void*>(inline_ + left + spare_bytes), &outer, sizeof outer);
+  }
+  outer_context kept() const noexcept {
+    outer_context outer{};
+    std::memcpy(static_cast<void*>(&outer), inline_ + inline_entry_bytes - sizeof outer + spare_bytes, sizeof outer);
+    return outer;
+  }
+  // Lets go of all that it holds.
   void discard() noexcept {
     if (on_heap()) std::free(entries_);
+    start();
   }
   // What `other` holds; that one holds nothing any more.
   void take(entry_buffer const& other) noexcept {
@@ -1326,6 +1357,77 @@ class entry_buffer {
 
 }  // namespace nanospan::inline v0::detail
 
+// ---- nanospan/attributes_view.hpp ----------------------------------------------------------------------------------------------
+
+// The attributes of a span that starts, as its sampler sees them: read where they lie. The starting span's thread.
+
+namespace nanospan::inline v0 {
+
+/// Attributes that a span has so far. Valid during the call that was given it. No allocation; a look-up is a walk over all of them.
+class attributes_view {
+ public:
+  /// What an attribute holds, or nothing. Asked for another type than its own, it answers `otherwise`. Of arrays and bytes it says that they are there.
+  class value {
+   public:
+    value() noexcept = default;
+    /// False: there is no such attribute.
+    explicit operator bool() const noexcept { return is_there_; }
+
+    bool is_text() const noexcept { return is(detail::entry_type::string); }
+    bool is_boolean() const noexcept { return is(detail::entry_type::boolean); }
+    bool is_integer() const noexcept { return is(detail::entry_type::signed_integer) || (is(detail::entry_type::unsigned_integer) && entry_.word() <= most_signed); }
+    /// An integer is one, too.
+    bool is_number() const noexcept { return is(detail::entry_type::floating) || is(detail::entry_type::signed_integer) || is(detail::entry_type::unsigned_integer); }
+
+    std::string_view text(std::string_view otherwise = {}) const noexcept { return is_text() ? entry_.text() : otherwise; }
+    bool boolean(bool otherwise = false) const noexcept { return is_boolean() ? entry_.word() != 0 : otherwise; }
+    /// One above 2^63-1 is a number, and no integer.
+    std::int64_t integer(std::int64_t otherwise = 0) const noexcept { return is_integer() ? static_cast<std::int64_t>(entry_.word()) : otherwise; }
+    double number(double otherwise = 0) const noexcept {
+      if (is(detail::entry_type::floating)) return std::bit_cast<double>(entry_.word());
+      if (is(detail::entry_type::signed_integer)) return static_cast<double>(static_cast<std::int64_t>(entry_.word()));
+      return is_number() ? static_cast<double>(entry_.word()) : otherwise;
+    }
+
+   private:
+    friend class attributes_view;
+    static constexpr std::uint64_t most_signed = 0x7fff'ffff'ffff'ffffu;
+
+    explicit value(detail::entry_view const& entry) noexcept : entry_{entry}, is_there_{true} {}
+    bool is(detail::entry_type type) const noexcept { return is_there_ && entry_.type() == type; }
+
+    detail::entry_view entry_;
+    bool is_there_ = false;
+  };
+
+  /// None.
+  attributes_view() noexcept = default;
+  /// Of `bytes` bytes of a record's entries; what is no attribute is passed over.
+  attributes_view(std::byte const* entries, std::size_t bytes) noexcept : entries_{entries}, bytes_{bytes} {}
+
+  /// The value of that key; where it was said twice, the last one.
+  value find(std::string_view key) const noexcept {
+    value found;
+    for_each([&](std::string_view one, value const& its) noexcept {
+      if (one == key) found = its;
+    });
+    return found;
+  }
+  /// Calls `visit(std::string_view key, attributes_view::value const&)` for each, in the order in which they were said.
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    detail::for_each_entry(entries_, bytes_, [&](detail::entry_view const& entry) {
+      if (entry.type() <= detail::entry_type::type_name) visit(entry.key(), value{entry});
+    });
+  }
+
+ private:
+  std::byte const* entries_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace nanospan::inline v0
+
 // ---- nanospan/ring.hpp ---------------------------------------------------------------------------------------------------------
 
 // A single-producer single-consumer ring of byte records: the way a span takes from its thread to the background thread.
@@ -1474,6 +1576,8 @@ struct thread_slot {
   thread_slot* next = nullptr;  // constant once the slot is in the registry
   // Written by any thread: how often a scope of this thread was closed elsewhere or out of order.
   std::atomic<std::uint32_t> scopes_lost{0};
+  // The state of contexts that have nothing to say in one and go the long way all the same: see parent_kind. One of its owners is the slot.
+  shared_text empty_state{{1}, 0};
 };
 
 // What is one per process. Constant-initialised, never destroyed.
@@ -1683,6 +1787,12 @@ class scope {
     return true;
   }
 
+  // `thread` is the calling one.
+  bool is_innermost(thread_block const& thread) const noexcept { return thread.current.owner == this && home_ == thread.slot; }
+  bool is_at_home(thread_block const& thread) const noexcept { return home_ == thread.slot; }
+  // What was current before, but for its ids and state.
+  context_meta const& replaced() const noexcept { return meta_; }
+
  public:
   static std::uint32_t lost(thread_slot const& slot) noexcept { return slot.scopes_lost.load(std::memory_order_relaxed); }
   // Whether what the thread's current context points at still lives.
@@ -1748,7 +1858,8 @@ class context_scope : detail::scope {
 
 namespace nanospan::inline v0 {
 
-enum class sampling_decision : std::uint8_t { drop = 1, record_and_sample = 2 };
+/// record_only: recorded and shown to the hook on ended spans, but neither exported nor sampled to those who see its context.
+enum class sampling_decision : std::uint8_t { drop = 1, record_and_sample = 2, record_only = 3 };
 
 /// What a sampler may look at (OpenTelemetry, "ShouldSample"). Valid during the call.
 struct sampling_parameters {
@@ -1756,12 +1867,63 @@ struct sampling_parameters {
   nanospan::trace_id trace_id;
   std::string_view span_name;
   span_kind kind;
+  attributes_view attributes = {};  // those that it is created with; of a macro for a sampler that needs_attributes() only
+};
+
+/// What a sampler answers: a decision, and perhaps attributes for the span and a tracestate for its context.
+class sampling_result {
+ public:
+  static constexpr std::size_t max_attributes = 4;
+
+  explicit(false) sampling_result(sampling_decision decision) noexcept : decision_{decision} {}
+  sampling_result(sampling_result const& other) noexcept
+      : decision_{other.decision_}, replaces_tracestate_{other.replaces_tracestate_}, attribute_count_{other.attribute_count_}, tracestate_{other.tracestate_} {
+    for (std::size_t at = 0; at < attribute_count_; ++at) attributes_[at] = other.attributes_[at];
+  }
+  sampling_result& operator=(sampling_result const&) = delete;
+  ~sampling_result() = default;
+
+  /// Adds an attribute to the span, if it is recorded. A key that is no literal, and text, must live as long as the sampler. One over max_attributes
+  /// is left out.
+  sampling_result& with(attribute const& one) noexcept {
+    if (attribute_count_ < max_attributes) attributes_[attribute_count_++] = one;
+    return *this;
+  }
+  /// Copies the tracestate that the span's context has, recorded or not; an empty one clears the parent's. Without a word it keeps that.
+  sampling_result& with_tracestate(std::string_view tracestate) noexcept {
+    tracestate_ = {{}, {}, 0, false, tracestate};
+    replaces_tracestate_ = true;
+    return *this;
+  }
+  /// The same with another decision, for a sampler that corrects another's.
+  sampling_result& decide(sampling_decision decision) noexcept {
+    decision_ = decision;
+    return *this;
+  }
+
+  sampling_decision decision() const noexcept { return decision_; }
+  std::size_t attribute_count() const noexcept { return attribute_count_; }
+  /// The n-th, from 0.
+  attribute const& attribute_at(std::size_t n) const noexcept { return attributes_[n]; }
+  bool replaces_tracestate() const noexcept { return replaces_tracestate_; }
+  std::string_view tracestate() const noexcept { return tracestate_.tracestate(); }
+
+ private:
+  sampling_decision decision_;
+  bool replaces_tracestate_ = false;
+  std::size_t attribute_count_ = 0;
+  span_context tracestate_;  // which a context owns
+  union {
+    attribute attributes_[max_attributes];  // uninitialised until used
+  };
 };
 
 namespace detail {
 
-// What each kind of parent leads to, two bits each: 0 = ask the sampler, else a sampling_decision.
+// What each kind of parent leads to, two bits each: 0 = ask the sampler, else drop or record_and_sample. Who records only is asked: with three
+// answers every root would take two instructions more.
 struct sampling_plan {
+  static constexpr std::uint32_t all_bits = 0b11'11'11'11'11'00u;
   std::uint32_t bits = 0;
 
   static constexpr sampling_plan always(sampling_decision decision) noexcept {
@@ -1777,7 +1939,10 @@ struct sampling_plan {
 class NANOSPAN_DETAIL_SHARED sampler {
  public:
   virtual ~sampler() = default;
-  virtual sampling_decision should_sample(sampling_parameters const& parameters) const noexcept = 0;
+  /// A decision alone is a result.
+  virtual sampling_result should_sample(sampling_parameters const& parameters) const noexcept = 0;
+  /// True: the attributes of a macro are evaluated before this is asked, and thrown away if it says drop. Otherwise it is asked first, and sees none.
+  virtual bool needs_attributes() const noexcept { return false; }
   /// As OpenTelemetry spells it, for logs: "AlwaysOnSampler".
   virtual std::string description() const = 0;
   /// For samplers that need not be asked; everybody else leaves it alone.
@@ -1786,14 +1951,14 @@ class NANOSPAN_DETAIL_SHARED sampler {
 
 class always_on_sampler final : public sampler {
  public:
-  sampling_decision should_sample(sampling_parameters const&) const noexcept override { return sampling_decision::record_and_sample; }
+  sampling_result should_sample(sampling_parameters const&) const noexcept override { return sampling_decision::record_and_sample; }
   std::string description() const override { return "AlwaysOnSampler"; }
   detail::sampling_plan plan() const noexcept override { return detail::sampling_plan::always(sampling_decision::record_and_sample); }
 };
 
 class always_off_sampler final : public sampler {
  public:
-  sampling_decision should_sample(sampling_parameters const&) const noexcept override { return sampling_decision::drop; }
+  sampling_result should_sample(sampling_parameters const&) const noexcept override { return sampling_decision::drop; }
   std::string description() const override { return "AlwaysOffSampler"; }
   detail::sampling_plan plan() const noexcept override { return detail::sampling_plan::always(sampling_decision::drop); }
 };
@@ -1814,12 +1979,16 @@ class parent_based_sampler final : public sampler {
     default_to<always_on_sampler>(slots_.root, slots_.remote_parent_sampled, slots_.local_parent_sampled);
     default_to<always_off_sampler>(slots_.remote_parent_not_sampled, slots_.local_parent_not_sampled);
   }
-  sampling_decision should_sample(sampling_parameters const& parameters) const noexcept override {
+  sampling_result should_sample(sampling_parameters const& parameters) const noexcept override {
     span_context const& parent = parameters.parent;
     auto const& chosen = !parent.valid()   ? slots_.root
                          : parent.remote() ? (parent.sampled() ? slots_.remote_parent_sampled : slots_.remote_parent_not_sampled)
                                            : (parent.sampled() ? slots_.local_parent_sampled : slots_.local_parent_not_sampled);
     return chosen->should_sample(parameters);
+  }
+  bool needs_attributes() const noexcept override {
+    return slots_.root->needs_attributes() || slots_.remote_parent_sampled->needs_attributes() || slots_.remote_parent_not_sampled->needs_attributes() ||
+           slots_.local_parent_sampled->needs_attributes() || slots_.local_parent_not_sampled->needs_attributes();
   }
   std::string description() const override {
     return "ParentBased{root:" + slots_.root->description() + ",remoteParentSampled:" + slots_.remote_parent_sampled->description() +
@@ -1917,12 +2086,12 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   span_recorder& operator=(span_recorder const&) = delete;
 
   /// False for a span that is not sampled, has ended, or has no provider: setters do nothing then.
-  bool recording() const noexcept { return entries_.phase == detail::entry_buffer::span_phase::open; }
+  bool recording() const noexcept { return entries_.phase >= detail::entry_buffer::span_phase::open; }
   /// This span's context, to propagate and to start children from; also of an unsampled or ended span. Invalid without a provider.
   NANOSPAN_DETAIL_OUT_OF_LINE span_context context() const noexcept {
     if (entries_.phase == phase::absent) return current();  // the parent's passes through unchanged
     bool const remote = entries_.phase == phase::passing && (header_.meta.flags & detail::parent_is_remote) != 0;
-    return {header_.trace, header_.span, header_.meta.trace_flags, remote, entries_.has_state ? state_->view() : std::string_view{}};
+    return {header_.trace, header_.span, header_.meta.trace_flags, remote, entries_.has_state() ? state_->view() : std::string_view{}};
   }
 
   /// Adds an event, now, or at the moment said. Attributes go on what it returns: `span.event("retry").set({"attempt", 2})`.
@@ -1988,9 +2157,9 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     header_.from = as.from;
     header_.parent = parent;
   }
-  // The whole of it, for any parent: the way of roots, remote parents, samplers that must be asked, and names without a site.
-  NANOSPAN_DETAIL_INLINE void start_any(detail::thread_block& thread, std::uint32_t word, birth const& as, detail::active_context const& parent,
-                                        start_options const* with = nullptr) noexcept {
+  // The whole of it, for any parent: the way of roots, remote parents, and names without a site. False: the plan does not say, start_as_asked() does.
+  NANOSPAN_DETAIL_INLINE bool start_by_plan(detail::thread_block& thread, std::uint32_t word, birth const& as, detail::active_context const& parent,
+                                            start_options const* with = nullptr) noexcept {
     bool const has_parent = parent.valid();
     header_.trace = has_parent ? parent.trace : thread.random.next_trace_id();
     detail::context_meta meta = parent.meta;
@@ -2001,30 +2170,48 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
       add_name(as);
       entries_.add_all(*with);
     }
-    auto decision = static_cast<sampling_decision>(detail::sampling_plan{word}[as_parent]);
-    if (decision == sampling_decision{}) decision = ask(as, parent);
+    auto const decision = static_cast<sampling_decision>(detail::sampling_plan{word}[as_parent]);
+    if (decision == sampling_decision{}) [[unlikely]]
+      return false;
     if (decision == sampling_decision::record_and_sample) {
       start_sampled(thread, word, as, meta, parent.span);
-      if (with == nullptr) {
-        entries_.start();
-        if (as.from == nullptr) add_name(as);
-      }
+      if (with == nullptr) entries_.start();
     } else {
       if (with != nullptr) entries_.discard();
       start_not_sampled(thread, meta.flags);
     }
     if (has_parent) share_state(parent.state);
+    return true;
   }
-  // The same with what the user says besides; then the clock.
+  // The rest of it, where there is a sampler to ask. The trace's id is there, and what the user says besides, if anything.
+  NANOSPAN_DETAIL_COLD void start_as_asked(detail::thread_block& thread, std::uint32_t word, birth const& as, detail::active_context const& parent,
+                                           start_options const* with = nullptr) noexcept {
+    detail::context_meta const parent_meta = parent.valid() ? parent.meta : detail::context_meta{0, random_flag, false, false, {}};
+    if (with == nullptr) entries_.start();
+    sampler const* const asked = who_is_asked();
+    bool const undecided = as.from != nullptr && (as.from->flags & detail::attributes_follow) != 0 && asked != nullptr && asked->needs_attributes();
+    sampling_result const result = undecided ? sampling_result{sampling_decision::record_only} : ask(asked, as, parent);
+    if (result.decision() == sampling_decision::drop) {
+      entries_.discard();
+      start_not_sampled(thread, parent_meta.flags);
+    } else {
+      start_sampled(thread, word, as, parent_meta, parent.span);
+    }
+    heed(result, parent.state, {thread.current.trace, thread.current.state});
+    if (with == nullptr && as.from == nullptr && recording()) add_name(as);
+    if (undecided) entries_.phase = phase::undecided;
+  }
+  // Either, with what the user says besides; then the clock.
   NANOSPAN_DETAIL_OUT_OF_LINE void start_as_said(detail::thread_block& thread, std::uint32_t word, birth const& as, detail::active_context const& parent,
                                                  start_options const& with) noexcept {
-    start_any(thread, word, as, parent, &with);
+    if (!start_by_plan(thread, word, as, parent, &with)) start_as_asked(thread, word, as, parent, &with);
     if (!recording()) return;
     if (with.parent.is_root()) add_flag(detail::root_on_demand);
     if (!with.start) return start_clock(word);
     header_.start_ticks = with.start.unix_nanoseconds();
     add_flag(detail::unix_start);
   }
+  NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept { entries_.append_keyed({as.name, as.name_size, detail::entry_type::name, as.name_is_copied}, 0); }
   // A span that never starts, for want of a provider or a slot, but knows what would have been its parent.
   void pass_through(detail::active_context const& parent) noexcept {
     header_.trace = parent.trace;
@@ -2035,10 +2222,10 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   }
   NANOSPAN_DETAIL_INLINE void set_phase(phase now) noexcept {
     entries_.phase = now;
-    entries_.has_state = false;
+    entries_.state = detail::entry_buffer::state_kind::none;
   }
   void share_state(detail::shared_text* state) noexcept {
-    entries_.has_state = state != nullptr;
+    entries_.state = state != nullptr ? detail::entry_buffer::state_kind::outer : detail::entry_buffer::state_kind::none;
     state_ = detail::shared_text::share(state);
   }
   NANOSPAN_DETAIL_INLINE void start_clock(std::uint32_t word) noexcept {
@@ -2052,23 +2239,23 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   }
   // Ends the span: after it nothing is recorded. Ticks are read by the caller, first of all.
   NANOSPAN_DETAIL_INLINE void finish(detail::thread_block& thread, std::uint64_t end_ticks) noexcept {
-    entries_.phase = phase::ended;
     header_.end_ticks = end_ticks;
-    if (!entries_.plain() || entries_.has_state) [[unlikely]]
+    if (!entries_.plain() || entries_.has_state()) [[unlikely]]
       return finish_slowly(thread);
+    entries_.phase = phase::ended;
     hand_over(thread, entries_.bytes(), entries_.size());
   }
   std::uint64_t end_ticks() const noexcept { return detail::read_clock((header_.meta.flags & detail::monotonic_ticks) != 0); }
   void release_state() noexcept {
-    if (entries_.has_state) [[unlikely]] {
-      entries_.has_state = false;
+    if (entries_.has_state()) [[unlikely]] {
+      entries_.state = detail::entry_buffer::state_kind::none;
       detail::shared_text::release(state_);
     }
   }
   void take(span_recorder& other) noexcept {
     std::memcpy(static_cast<void*>(&header_), &other.header_, sizeof header_);
-    entries_.has_state = std::exchange(other.entries_.has_state, false);
-    if (entries_.has_state) state_ = other.state_;
+    entries_.state = std::exchange(other.entries_.state, detail::entry_buffer::state_kind::none);
+    if (entries_.has_state()) state_ = other.state_;
     entries_.phase = std::exchange(other.entries_.phase, phase::ended);
     if (recording()) entries_.take(other.entries_);
   }
@@ -2112,26 +2299,70 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     header_.meta = detail::in_register(meta);
   }
 
-  NANOSPAN_DETAIL_COLD sampling_decision ask(birth const& as, detail::active_context const& parent) const noexcept {
+  // What a result says besides whether the span is recorded. `outer` is what a scoped_span puts back at its end.
+  void heed(sampling_result const& result, detail::shared_text* parent_state, detail::entry_buffer::outer_context const& outer) noexcept {
+    bool const is_record_only = result.decision() == sampling_decision::record_only;
+    // One that is recorded only has a state always, so that its children go the long way: they are no unsampled span's, and no sampled one's.
+    bool const needs_own = result.replaces_tracestate() || (is_record_only && parent_state == nullptr);
+    if (needs_own) {
+      state_ = detail::shared_text::make(result.tracestate());
+      entries_.state = state_ != nullptr ? detail::entry_buffer::state_kind::outer : detail::entry_buffer::state_kind::none;
+      own_state(outer);
+    } else {
+      share_state(parent_state);
+    }
+    if (!recording()) return;
+    detail::record_meta meta = detail::in_register(header_.meta);  // whole: see record_meta
+    meta.trace_flags = static_cast<std::uint8_t>(is_record_only ? meta.trace_flags & ~sampled_flag : meta.trace_flags | sampled_flag);
+    header_.meta = detail::in_register(meta);
+    for (std::size_t at = 0; at < result.attribute_count(); ++at) entries_.add(result.attribute_at(at));
+  }
+  // What the span has for a state, if anything, is not what was current before. Its children go the long way. `outer` is put back at its end.
+  void own_state(detail::entry_buffer::outer_context const& outer) noexcept {
+    if (!entries_.has_state()) {
+      detail::thread_slot* const slot = detail::this_thread.slot;
+      if (slot == nullptr) return;  // at the end of the thread
+      state_ = detail::shared_text::share(&slot->empty_state);
+    }
+    entries_.state = detail::entry_buffer::state_kind::own;
+    entries_.keep(outer);
+  }
+  static sampler const* who_is_asked() noexcept {
     // Acquire: pairs with the release of the provider, which installed the sampler before it wrote the word.
     static_cast<void>(detail::recording.word.load(std::memory_order_acquire));
-    sampler const* const asked = detail::recording.asked.load(std::memory_order_acquire);
+    return detail::recording.asked.load(std::memory_order_acquire);
+  }
+  // With the attributes that are there by now.
+  sampling_result ask(sampler const* asked, birth const& as, detail::active_context const& parent) const noexcept {
     if (asked == nullptr) return sampling_decision::drop;
     span_context const parent_context = parent.share();
     std::string_view const name = as.from != nullptr ? std::string_view{as.from->name, as.from->name_size} : std::string_view{as.name, as.name_size};
-    return asked->should_sample({parent_context, header_.trace, name, as.kind});
+    return asked->should_sample({parent_context, header_.trace, name, as.kind, {entries_.bytes(), entries_.size()}});
   }
 
   template <typename... Attribute>
   NANOSPAN_DETAIL_INLINE void add_all(Attribute const&... each) noexcept {
+    if (entries_.phase != phase::open) return add_undecided(each...);
+    entries_.add_all(each...);
+  }
+  template <typename... Attribute>
+  NANOSPAN_DETAIL_INLINE void add_part(Attribute const&... each) noexcept {
     if (!recording()) return;
     entries_.add_all(each...);
   }
+  // The attributes that a sampler waits for are there with these.
+  template <typename... Attribute>
+  NANOSPAN_DETAIL_COLD void add_undecided(Attribute const&... each) noexcept {
+    if (entries_.phase != phase::undecided) return;
+    (entries_.add(each), ...);
+    decide();
+  }
+  // Asks about an undecided span, which is a scoped_span: see there.
+  inline void decide() noexcept;
   NANOSPAN_DETAIL_OUT_OF_LINE event_attributes add_event(detail::entry_head const& head) noexcept {
     if (!recording()) return {nullptr, 0};
     return add_event(head, end_ticks());
   }
-  NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept { entries_.append_keyed({as.name, as.name_size, detail::entry_type::name, as.name_is_copied}, 0); }
   event_attributes add_event(detail::entry_head const& head, std::uint64_t ticks) noexcept {
     if (!recording()) return {nullptr, 0};
     std::uint32_t const offset = entries_.size();
@@ -2142,10 +2373,12 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     return {this, offset};
   }
 
-  // The rare ends: entries on the heap, something left out, a tracestate.
+  // The rare ends: entries on the heap, something left out, a tracestate, nothing decided yet.
   NANOSPAN_DETAIL_COLD void finish_slowly(detail::thread_block& thread) noexcept {
-    if (entries_.has_state) {
-      std::string_view const tracestate = state_->view();
+    if (entries_.phase == phase::undecided) decide();
+    if (!recording()) return;
+    entries_.phase = phase::ended;
+    if (std::string_view const tracestate = entries_.has_state() ? state_->view() : std::string_view{}; !tracestate.empty()) {
       if (std::byte* const place = entries_.append({nullptr, 0, detail::entry_type::tracestate, false}, tracestate.size()))
         std::memcpy(place, tracestate.data(), tracestate.size());
     }
@@ -2213,7 +2446,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   static constexpr std::uint32_t most_copied_bytes = 4'096;
 
   detail::entry_buffer entries_;  // first: see there
-  detail::shared_text* state_;    // only where entries_.has_state
+  detail::shared_text* state_;    // only where entries_.has_state()
   union {
     detail::record_header header_;
   };
@@ -2291,14 +2524,24 @@ class scoped_span : public span_recorder, detail::scope {
  private:
   NANOSPAN_DETAIL_INLINE void begin(birth const& as) noexcept {
     auto& thread = detail::this_thread;
-    // Relaxed: what the word alone says is enough; a sampler behind it is acquired in ask().
+    // Relaxed: what the word alone says is enough; a sampler behind it is acquired in who_is_asked().
     std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);
     set_phase(phase::absent);
     if ((word & detail::recording_on) == 0) return count_unprovided(thread, word);
     if (!has_slot(thread)) return;
     auto& current = thread.current;
     if (current.state != nullptr && !trusted(thread)) current.state = nullptr;
-    start_any(thread, word, as, current);
+    bool const has_site = as.from != nullptr;
+    if (!start_by_plan(thread, word, as, current)) [[unlikely]]
+      return begin_as_asked(word, as);
+    become_current(thread);
+    if (!recording()) return;
+    if (!has_site) add_name(as);
+    start_clock(word);
+  }
+  NANOSPAN_DETAIL_COLD void begin_as_asked(std::uint32_t word, birth const& as) noexcept {
+    auto& thread = detail::this_thread;
+    start_as_asked(thread, word, as, thread.current);
     become_current(thread);
     if (recording()) start_clock(word);
   }
@@ -2310,12 +2553,18 @@ class scoped_span : public span_recorder, detail::scope {
     if (!has_slot(thread)) return;
     auto& current = thread.current;
     if (current.state != nullptr && !trusted(thread)) current.state = nullptr;
-    start_as_said(thread, word, as, with.parent.is_current() ? current : detail::active_context::of(with.parent.context()), with);
+    if (with.parent.is_current()) {
+      start_as_said(thread, word, as, current, with);
+    } else {
+      start_as_said(thread, word, as, detail::active_context::of(with.parent.context()), with);
+      if (!recording()) entries_.start();
+      own_state({current.trace, current.state});
+    }
     become_current(thread);
   }
   NANOSPAN_DETAIL_INLINE void become_current(detail::thread_block& thread) noexcept {
     thread.current.trace = header().trace;
-    thread.current.state = entries_.has_state ? state_ : nullptr;
+    thread.current.state = entries_.has_state() ? state_ : nullptr;
     open(thread, header().span, as_current());
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void begin_not_sampled() noexcept {
@@ -2336,7 +2585,7 @@ class scoped_span : public span_recorder, detail::scope {
   }
   detail::context_meta as_current() const noexcept {
     using detail::parent_kind;
-    auto const as_parent = entries_.has_state ? parent_kind::long_way : recording() ? parent_kind::local_sampled : parent_kind::local_not_sampled;
+    auto const as_parent = entries_.has_state() ? parent_kind::long_way : recording() ? parent_kind::local_sampled : parent_kind::local_not_sampled;
     return {0, header_.meta.trace_flags, false, true, as_parent};
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void begin_at(detail::site const* from) noexcept { begin({from, nullptr, 0, false, from->kind}); }
@@ -2345,16 +2594,55 @@ class scoped_span : public span_recorder, detail::scope {
     auto& thread = detail::this_thread;
     if (recording()) return end_recorded();
     close(thread);
-    release_state();
+    if (entries_.has_state()) [[unlikely]]
+      leave_state();
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void end_recorded() noexcept {
     auto& thread = detail::this_thread;
     std::uint64_t const ticks = end_ticks();
     close(thread);
     finish(thread, ticks);
+    if (entries_.has_state()) [[unlikely]]
+      leave_state();
+  }
+  // After it was closed: what is current then has its own again, where that can still be said.
+  NANOSPAN_DETAIL_COLD void leave_state() noexcept {
+    auto& thread = detail::this_thread;
+    if (entries_.state == detail::entry_buffer::state_kind::own && is_at_home(thread)) {
+      auto const outer = entries_.kept();
+      thread.current.state = trusted(thread) ? outer.state : nullptr;
+      if (trusted(thread)) thread.current.trace = outer.trace;
+    }
     release_state();
   }
+
+  friend class span_recorder;
+  // An undecided one has what its sampler needs, or will not get it any more.
+  NANOSPAN_DETAIL_COLD void decide_now() noexcept {
+    using detail::shared_text;
+    shared_text* const state = state_;
+    bool const has_outer_state = entries_.state == detail::entry_buffer::state_kind::outer;
+    shared_text* const parent_state = has_outer_state ? state : nullptr;
+    auto const outer = has_outer_state ? detail::entry_buffer::outer_context{header().trace, state} : entries_.kept();
+    detail::active_context const parent{header().trace, header().parent, replaced(), parent_state, nullptr};
+    sampling_result const result = ask(who_is_asked(), {header().from, nullptr, 0, false, header().meta.kind}, parent);
+    entries_.phase = phase::open;
+    if (result.decision() == sampling_decision::drop) {
+      entries_.phase = phase::not_sampled;
+      entries_.discard();
+    }
+    heed(result, parent_state, outer);
+    shared_text::release(state);
+    auto& thread = detail::this_thread;
+    if (!is_innermost(thread)) return;
+    detail::context_meta meta = as_current();
+    meta.epoch = thread.current.meta.epoch;
+    thread.current.meta = detail::in_register(meta);
+    thread.current.state = entries_.has_state() ? state_ : nullptr;
+  }
 };
+
+inline void span_recorder::decide() noexcept { static_cast<scoped_span*>(this)->decide_now(); }
 
 /// A span for work that crosses scopes or threads: hand it over by moving it. It is not the current span of any thread; open a
 /// context_scope with its context() where its children start. Ends at end() or with the object, on whichever thread that is.
@@ -2408,7 +2696,14 @@ class span : public span_recorder {
     // Relaxed: as in scoped_span.
     std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);
     if (!may_start(thread, word, parent_context)) return;
-    start_any(thread, word, as, parent_context);
+    if (!start_by_plan(thread, word, as, parent_context)) [[unlikely]]
+      return begin_as_asked(word, as, parent_context);
+    if (!recording()) return;
+    add_name(as);
+    start_clock(word);
+  }
+  NANOSPAN_DETAIL_COLD void begin_as_asked(std::uint32_t word, birth const& as, detail::active_context const& parent) noexcept {
+    start_as_asked(detail::this_thread, word, as, parent);
     if (recording()) start_clock(word);
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void begin(birth const& as, start_options const& with) noexcept {
@@ -2600,8 +2895,50 @@ inline auto innermost_link(span_context const& to) noexcept { return innermost_a
 // The samplers that a program chooses from, beside those that need not be asked. Immutable once made; asked on the threads that start spans.
 
 #include <charconv>
+#include <vector>
 
 namespace nanospan::inline v0 {
+namespace detail {
+
+// The shortest decimal that reads back as `value`, without an exponent.
+inline std::string shortest_text(double value) {
+  char digits[512];  // the smallest has 324 zeros and more
+  char const* const end = std::to_chars(digits, digits + sizeof digits, value, std::chars_format::fixed).ptr;
+  return {digits, static_cast<std::size_t>(end - digits)};
+}
+
+// Whether `text` is what `pattern` says; each * in it stands for any characters, or none.
+inline bool matches(std::string_view pattern, std::string_view text) noexcept {
+  std::size_t in_pattern = 0, in_text = 0;
+  std::size_t star = std::string_view::npos, resume = 0;  // the last *, and where in the text what follows it is looked for next
+  while (in_text < text.size()) {
+    if (in_pattern < pattern.size() && pattern[in_pattern] == '*') {
+      star = in_pattern++;
+      resume = in_text;
+    } else if (in_pattern < pattern.size() && pattern[in_pattern] == text[in_text]) {
+      ++in_pattern;
+      ++in_text;
+    } else if (star != std::string_view::npos) {
+      in_pattern = star + 1;
+      in_text = ++resume;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', in_pattern) == std::string_view::npos;
+}
+
+// A value as text: numbers in decimal, "true" and "false".
+inline bool matches(std::string_view pattern, attributes_view::value const& value) noexcept {
+  if (!value || value.is_text()) return value && matches(pattern, value.text());
+  if (value.is_boolean()) return matches(pattern, value.boolean() ? "true" : "false");
+  char digits[32];  // of a double the shortest, with an exponent where that is shorter
+  char* const end = digits + sizeof digits;
+  char const* const written = value.is_integer() ? std::to_chars(digits, end, value.integer()).ptr : std::to_chars(digits, end, value.number()).ptr;
+  return matches(pattern, std::string_view{digits, static_cast<std::size_t>(written - digits)});
+}
+
+}  // namespace detail
 
 /// Samples that share of all traces, by the trace id alone: every service with this ratio keeps the same traces, and one with a higher ratio
 /// those and more. Whatever the parent says: for roots only, use it as a parent_based_sampler's root (OpenTelemetry, "TraceIdRatioBased";
@@ -2612,14 +2949,12 @@ class trace_id_ratio_sampler final : public sampler {
   explicit trace_id_ratio_sampler(double ratio) noexcept
       : ratio_{ratio >= 1 ? 1.0 : ratio > 0 ? ratio : 0.0}, threshold_{all_traces - static_cast<std::uint64_t>(ratio_ * static_cast<double>(all_traces))} {}
 
-  sampling_decision should_sample(sampling_parameters const& parameters) const noexcept override {
+  sampling_result should_sample(sampling_parameters const& parameters) const noexcept override {
     return randomness(parameters.trace_id) >= threshold_ ? sampling_decision::record_and_sample : sampling_decision::drop;
   }
   /// "TraceIdRatioBased{0.25}", with as many digits as tell the ratio from every other.
   std::string description() const override {
-    char digits[512];  // the smallest has 324 zeros and more
-    char const* const end = std::to_chars(digits, digits + sizeof digits, ratio_, std::chars_format::fixed).ptr;
-    return "TraceIdRatioBased{" + std::string{digits, static_cast<std::size_t>(end - digits)} + "}";
+    return "TraceIdRatioBased{" + detail::shortest_text(ratio_) + "}";
   }
   detail::sampling_plan plan() const noexcept override {
     if (threshold_ == 0) return detail::sampling_plan::always(sampling_decision::record_and_sample);
@@ -2641,6 +2976,128 @@ class trace_id_ratio_sampler final : public sampler {
   std::uint64_t threshold_;  // of 2^56 traces so many are dropped
 };
 
+/// One line of a rule_based_sampler. What is left out matches every span.
+struct sampling_rule {
+  /// The span's name; each * stands for any characters, or none: "GET /health*".
+  std::string name = "*";
+  /// span_kind{}: any.
+  span_kind kind = {};
+  /// Keys and values, all of which must be among the attributes that the span is created with. In a value * is as in a name; numbers are
+  /// compared as decimal text, booleans as "true" and "false".
+  std::vector<std::pair<std::string, std::string>> attributes = {};
+  /// Who decides where this matches; null: nobody, the span is dropped.
+  shared<sampler const> then = {};
+};
+
+/// Asks the sampler of the first rule that matches, and where none does `otherwise`, which null makes always on. Any thread; a look at each rule.
+class rule_based_sampler final : public sampler {
+ public:
+  explicit rule_based_sampler(std::vector<sampling_rule> rules, shared<sampler const> otherwise = {}) : rules_{std::move(rules)}, otherwise_{std::move(otherwise)} {
+    for (sampling_rule& rule : rules_)
+      if (rule.then == nullptr) rule.then = shared<sampler const>::make<always_off_sampler>();
+    if (otherwise_ == nullptr) otherwise_ = shared<sampler const>::make<always_on_sampler>();
+  }
+
+  sampling_result should_sample(sampling_parameters const& parameters) const noexcept override {
+    for (sampling_rule const& rule : rules_)
+      if (applies(rule, parameters)) return rule.then->should_sample(parameters);
+    return otherwise_->should_sample(parameters);
+  }
+  bool needs_attributes() const noexcept override {
+    bool needed = otherwise_->needs_attributes();
+    for (sampling_rule const& rule : rules_) needed |= !rule.attributes.empty() || rule.then->needs_attributes();
+    return needed;
+  }
+  /// "RuleBased{GET /health*:AlwaysOffSampler,otherwise:AlwaysOnSampler}", with the rules' names.
+  std::string description() const override {
+    std::string text = "RuleBased{";
+    for (sampling_rule const& rule : rules_) text += rule.name + ":" + rule.then->description() + ",";
+    return text + "otherwise:" + otherwise_->description() + "}";
+  }
+
+ private:
+  static bool applies(sampling_rule const& rule, sampling_parameters const& parameters) noexcept {
+    if (rule.kind != span_kind{} && rule.kind != parameters.kind) return false;
+    if (!detail::matches(rule.name, parameters.span_name)) return false;
+    for (auto const& [key, value] : rule.attributes)
+      if (!detail::matches(value, parameters.attributes.find(key))) return false;
+    return true;
+  }
+
+  std::vector<sampling_rule> rules_;
+  shared<sampler const> otherwise_;
+};
+
+/// Samples so many spans a second, and no more than that number (at least one) at once after a pause. For roots, which makes it traces a second:
+/// use it as a parent_based_sampler's root. Lock-free; one clock read a call.
+class rate_limiting_sampler final : public sampler {
+ public:
+  /// Nanoseconds of any clock that does not go back.
+  using clock = std::uint64_t (*)() noexcept;
+
+  /// None for a rate that is not above 0; all from a thousand million on.
+  explicit rate_limiting_sampler(double traces_per_second, clock now = detail::monotonic_nanoseconds) noexcept
+      : rate_{traces_per_second > 0 ? traces_per_second : 0}, now_{now} {
+    if (rate_ == 0) return;
+    double const interval = 1e9 / rate_;
+    interval_ = interval < 0x1p60 ? static_cast<std::uint64_t>(interval) : std::uint64_t{1} << 60;
+    if (static_cast<double>(interval_) < interval) ++interval_;
+    burst_ = rate_ > 1 ? static_cast<std::uint64_t>(static_cast<double>(interval_) * rate_) : interval_;
+  }
+
+  sampling_result should_sample(sampling_parameters const&) const noexcept override { return take() ? sampling_decision::record_and_sample : sampling_decision::drop; }
+  /// "RateLimiting{10}".
+  std::string description() const override { return "RateLimiting{" + detail::shortest_text(rate_) + "}"; }
+
+ private:
+  // A bucket of tokens as the time at which it will have been full again: a token moves it by one interval, and there is none while that is later
+  // than now by a whole bucket.
+  bool take() const noexcept {
+    if (rate_ == 0) return false;
+    std::uint64_t const now = now_();
+    // Relaxed throughout: a count, which orders nothing.
+    std::uint64_t full_at = full_at_.load(std::memory_order_relaxed);
+    for (;;) {
+      std::uint64_t const taken = (full_at > now ? full_at : now) + interval_;
+      if (taken > now + burst_) return false;
+      if (full_at_.compare_exchange_weak(full_at, taken, std::memory_order_relaxed)) return true;
+    }
+  }
+
+  double rate_;
+  clock now_;
+  std::uint64_t interval_ = 0;  // nanoseconds a token
+  std::uint64_t burst_ = 0;     // nanoseconds of a full bucket
+  mutable std::atomic<std::uint64_t> full_at_{0};
+};
+
+/// Records what another would drop, for the hook on ended spans only (OpenTelemetry, "AlwaysRecord").
+class always_record_sampler final : public sampler {
+ public:
+  /// Null: always on.
+  explicit always_record_sampler(shared<sampler const> corrected) : corrected_{corrected != nullptr ? std::move(corrected) : shared<sampler const>::make<always_on_sampler>()} {}
+
+  sampling_result should_sample(sampling_parameters const& parameters) const noexcept override {
+    sampling_result result = corrected_->should_sample(parameters);
+    if (result.decision() == sampling_decision::drop) result.decide(sampling_decision::record_only);
+    return result;
+  }
+  bool needs_attributes() const noexcept override { return corrected_->needs_attributes(); }
+  std::string description() const override { return "AlwaysRecordSampler{" + corrected_->description() + "}"; }
+  detail::sampling_plan plan() const noexcept override {
+    using detail::parent_kind;
+    detail::sampling_plan const corrected = corrected_->plan();
+    detail::sampling_plan plan;
+    for (auto const parent : {parent_kind::none, parent_kind::remote_sampled, parent_kind::remote_not_sampled, parent_kind::local_sampled, parent_kind::local_not_sampled}) {
+      if (corrected[parent] != static_cast<std::uint32_t>(sampling_decision::drop)) plan.take(parent, corrected);
+    }
+    return plan;
+  }
+
+ private:
+  shared<sampler const> corrected_;
+};
+
 }  // namespace nanospan::inline v0
 
 // ---- nanospan/attribute_value.hpp ----------------------------------------------------------------------------------------------
@@ -2648,7 +3105,6 @@ class trace_id_ratio_sampler final : public sampler {
 // An attribute as an object: what an exporter reads, what the options say of the resource, what a hook puts on an ended span. Recording makes none. Any thread.
 
 #include <variant>
-#include <vector>
 
 namespace nanospan::inline v0 {
 
@@ -3014,12 +3470,12 @@ class NANOSPAN_DETAIL_SHARED otlp_http_exporter final : public exporter {
 // ---- nanospan/stats.hpp --------------------------------------------------------------------------------------------------------
 
 // The account of every span: what was ended, where it went, why it was lost. When nothing is being recorded it is exact:
-//   ended = exported + rejected + dropped + unconfirmed + held
+//   ended = exported + rejected + dropped + discarded + unconfirmed + held
 // At any other time each figure is a lower bound. Any thread; works before, during and after a provider.
 
 namespace nanospan::inline v0 {
 
-/// A snapshot, in spans. Sampled spans only: one that the sampler dropped is in no figure.
+/// A snapshot, in spans. Recorded spans only: one that the sampler dropped is in no figure.
 struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   struct drops {
     std::uint64_t no_provider = 0;     ///< recorded before there was a tracer_provider (counted as they begin)
@@ -3037,10 +3493,19 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
     }
   };
 
+  /// Left out on purpose, after they were recorded.
+  struct discards {
+    std::uint64_t hook = 0;         ///< by the hook on ended spans
+    std::uint64_t record_only = 0;  ///< their sampler wanted them recorded, and no more
+
+    std::uint64_t total() const noexcept { return hook + record_only; }
+  };
+
   std::uint64_t ended = 0;
   std::uint64_t exported = 0;     ///< the exporter confirmed them
   std::uint64_t rejected = 0;     ///< the collector took the batch and refused these (OTLP partial success)
   drops dropped = {};
+  discards discarded = {};
   std::uint64_t unconfirmed = 0;  ///< sent in full, never answered: the collector may have them
   std::uint64_t held = 0;         ///< in rings, batches and queue
   std::uint64_t misused = 0;      ///< not spans: NANOSPAN_SET and its like where no span was open, scopes closed out of order
@@ -3070,7 +3535,7 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   };
   export_operations exports = {};
 
-  std::uint64_t accounted() const noexcept { return exported + rejected + dropped.total() + unconfirmed + held; }
+  std::uint64_t accounted() const noexcept { return exported + rejected + dropped.total() + discarded.total() + unconfirmed + held; }
 
   /// All of it as text for a health page, in Prometheus' exposition format 0.0.4, a HELP and a TYPE beside each metric. OpenTelemetry's names
   /// where it has one (semantic conventions, "SDK metrics": otel_sdk_processor_span_*, otel_sdk_exporter_*), else ours (nanospan_*). Any thread; throws
@@ -3097,6 +3562,8 @@ struct background_counters {
   counter dropped_export_failed;
   counter dropped_no_memory;
   counter dropped_shutdown;
+  counter discarded_hook;
+  counter discarded_record_only;
   counter passed;
   counter passed_queue_full;
   counter passed_shutdown;
@@ -3106,7 +3573,7 @@ struct background_counters {
   std::atomic<std::uint64_t> queue_limit_bytes{0};
 
   void reset() noexcept {
-    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_no_memory, &dropped_shutdown, &passed,
+    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_no_memory, &dropped_shutdown, &discarded_hook, &discarded_record_only, &passed,
                          &passed_queue_full, &passed_shutdown})
       one->reset();
     for (export_counters& one : exports) {
@@ -3133,6 +3600,8 @@ inline stats_snapshot stats() noexcept {
   now.dropped.export_failed = done.dropped_export_failed.read();
   now.dropped.no_memory = done.dropped_no_memory.read();
   now.dropped.shutdown = done.dropped_shutdown.read();
+  now.discarded.hook = done.discarded_hook.read();
+  now.discarded.record_only = done.discarded_record_only.read();
   std::uint64_t const settled = now.accounted();
   now.passed_queue_full = done.passed_queue_full.read();
   now.passed_shutdown = done.passed_shutdown.read();
@@ -3220,6 +3689,10 @@ class NANOSPAN_DETAIL_SHARED tracer_provider {
   bool flush(duration limit = duration::of_milliseconds(2'000)) noexcept;
   /// One round of the background's work (drain, encode, send what is due); for options.background_thread = false. One thread at a time.
   void poll() noexcept;
+  /// Asks another sampler from now on; null: parent-based, always on. The one before lives on until the program ends, for a thread may be asking
+  /// it, and with it each that there ever was: for changes by hand or by the minute, not by the request. Takes no lock that recording takes. Throws
+  /// std::bad_alloc. Any thread.
+  void set_sampler(shared<sampler const> sampler);
 
  private:
   detail::pipeline* pipeline_;
@@ -6649,6 +7122,15 @@ class collector {
 
   template <typename Emit>
   void take(std::byte const* record, Emit& emit) {
+    record_meta meta{};
+    std::memcpy(&meta, record, sizeof meta);
+    if ((meta.trace_flags & sampled_flag) != 0) encode(record);
+    else background.discarded_record_only.add(1);
+    std::free(otlp_encoder::heap_of(record).block);
+    if (encoder_.span_count() >= limits_.batch_spans || encoder_.bytes() >= limits_.batch_bytes) cut(emit);
+  }
+
+  void encode(std::byte const* record) {
     if (encoder_.span_count() == 0) first_span_ = monotonic_nanoseconds();
     try {
       encoder_.add(record, clock_);
@@ -6657,8 +7139,6 @@ class collector {
     } catch (std::bad_alloc const&) {
       background.dropped_no_memory.add(1);
     }
-    std::free(otlp_encoder::heap_of(record).block);
-    if (encoder_.span_count() >= limits_.batch_spans || encoder_.bytes() >= limits_.batch_bytes) cut(emit);
   }
 
   // A thread or a callback that its context did not reach, most often.
@@ -7195,6 +7675,7 @@ class pipeline : export_wait {
 // The one place that wires it all up, and tracer_provider's bodies: options and environment in, a pipeline out, the process told that
 // recording is on; and the reverse. Any thread; one provider at a time.
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 
@@ -7324,7 +7805,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   provider.current = made;
   provider.forked = false;
   sampler const& chosen = *provider.samplers.back();
-  recording.asked.store(&chosen, std::memory_order_release);  // Release: pairs with the acquire in ask(), whichever word it has seen.
+  recording.asked.store(&chosen, std::memory_order_release);  // Release: pairs with the acquire in who_is_asked(), whichever word it has seen.
   // Release: pairs with the acquire in nanospan::flush() and drain().
   door.flush.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr || living->flush(limit); },
                    std::memory_order_release);
@@ -7332,7 +7813,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
                    std::memory_order_release);
   // What was found about the counter holds for the whole process.
   bool const steady = counter_is_invariant() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0;
-  // Release: pairs with the acquire in ask().
+  // Release: pairs with the acquire in who_is_asked().
   recording.word.store(chosen.plan().bits | recording_on | (steady ? 0 : recording_monotonic), std::memory_order_release);
   return made.get();
 }
@@ -7357,6 +7838,19 @@ tracer_provider::~tracer_provider() {
   if (mine != nullptr && mine.get() == pipeline_) detail::end_provider(std::move(mine));  // else disabled, ended at exit, or inherited by a fork
 }
 bool tracer_provider::flush(duration limit) noexcept { return nanospan::flush(limit); }
+void tracer_provider::set_sampler(shared<nanospan::sampler const> sampler) {
+  auto& provider = detail::the_provider();
+  std::lock_guard const lock{provider.mutex};
+  if (provider.current == nullptr || provider.current.get() != pipeline_) return;
+  if (sampler == nullptr) sampler = shared<nanospan::sampler const>::make<parent_based_sampler>();
+  auto const same = [&](auto const& one) { return one.get() == sampler.get(); };
+  if (std::ranges::none_of(provider.samplers, same)) provider.samplers.push_back(sampler);
+  detail::recording.asked.store(sampler.get(), std::memory_order_release);  // Release: pairs with the acquire in who_is_asked().
+  // The rest of the word stays: the background thread may be adding to it. Release: as above, for whoever sees the new plan.
+  std::uint32_t word = detail::recording.word.load(std::memory_order_relaxed);
+  std::uint32_t const plan = sampler->plan().bits;
+  while (!detail::recording.word.compare_exchange_weak(word, (word & ~detail::sampling_plan::all_bits) | plan, std::memory_order_release, std::memory_order_relaxed)) {}
+}
 void tracer_provider::poll() noexcept {
   if (auto const mine = detail::current_pipeline(); mine != nullptr && mine.get() == pipeline_) mine->poll();
 }

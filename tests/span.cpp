@@ -949,3 +949,32 @@ TEST_CASE("a span that started without a provider is counted once, whatever come
   }
   CHECK(since(before).dropped.no_provider == 2);
 }
+
+TEST_CASE("what was current before a scoped_span with a parent of its own is current again after it, with its trace and tracestate") {
+  recorded all;
+  trace_id const other_trace{std::array<std::uint8_t, 16>{7}};
+  span_id const other_span{std::array<std::uint8_t, 8>{7}};
+  for (std::string const outer_state : {"", "outer=1"}) {
+    for (std::string const other_state : {"", "other=2"}) {
+      for (std::uint8_t const flags : {std::uint8_t{0}, std::uint8_t{1}}) {
+        CAPTURE(outer_state, other_state, flags);
+        nanospan::context_scope const here{{trace_id{std::array<std::uint8_t, 16>{1}}, span_id{std::array<std::uint8_t, 8>{1}}, 1, true, outer_state}};
+        nanospan::scoped_span const outer{"outer"};
+        auto const is_outer = [&](span_context const& now) {
+          return now.trace_id() == outer.context().trace_id() && now.span_id() == outer.context().span_id() && now.tracestate() == outer_state;
+        };
+        {
+          nanospan::scoped_span const within{"within", {.parent = span_context{other_trace, other_span, flags, true, other_state}}};
+          CHECK(nanospan::current().trace_id() == other_trace);
+          CHECK(nanospan::current().tracestate() == other_state);
+          CHECK(nanospan::current().sampled() == (flags == 1));
+          NANOSPAN("child");
+          CHECK(nanospan::current().trace_id() == other_trace);
+        }
+        CHECK(is_outer(nanospan::current()));
+        { nanospan::scoped_span const root{"root", {.parent = nanospan::no_parent}}; }
+        CHECK(is_outer(nanospan::current()));
+      }
+    }
+  }
+}

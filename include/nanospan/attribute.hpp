@@ -212,27 +212,35 @@ class attribute_setters {
     self.add_all(each...);
     return self;
   }
+  // Those that others of the same call follow: a class that must know when it has them all says something else.
+  template <typename... Attribute>
+  NANOSPAN_DETAIL_INLINE void add_part(Attribute const&... each) noexcept { static_cast<Derived&>(*this).add_all(each...); }
+  NANOSPAN_DETAIL_OUT_OF_LINE Derived& part(a a1, a a2, a a3, a a4) noexcept {
+    auto& self = static_cast<Derived&>(*this);
+    self.add_part(a1, a2, a3, a4);
+    return self;
+  }
 
  public:
   NANOSPAN_DETAIL_OUT_OF_LINE Derived& set(a a1) noexcept { return all(a1); }
   NANOSPAN_DETAIL_OUT_OF_LINE Derived& set(a a1, a a2) noexcept { return all(a1, a2); }
   NANOSPAN_DETAIL_OUT_OF_LINE Derived& set(a a1, a a2, a a3) noexcept { return all(a1, a2, a3); }
   NANOSPAN_DETAIL_OUT_OF_LINE Derived& set(a a1, a a2, a a3, a a4) noexcept { return all(a1, a2, a3, a4); }
-  Derived& set(a a1, a a2, a a3, a a4, a a5) noexcept { return set(a1, a2, a3, a4).set(a5); }
-  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6) noexcept { return set(a1, a2, a3, a4).set(a5, a6); }
-  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7) noexcept { return set(a1, a2, a3, a4).set(a5, a6, a7); }
-  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8) noexcept { return set(a1, a2, a3, a4).set(a5, a6, a7, a8); }
+  Derived& set(a a1, a a2, a a3, a a4, a a5) noexcept { return part(a1, a2, a3, a4).set(a5); }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6) noexcept { return part(a1, a2, a3, a4).set(a5, a6); }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7) noexcept { return part(a1, a2, a3, a4).set(a5, a6, a7); }
+  Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8) noexcept { return part(a1, a2, a3, a4).set(a5, a6, a7, a8); }
   Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8, a a9) noexcept {
-    return set(a1, a2, a3, a4, a5, a6, a7, a8).set(a9);
+    return part(a1, a2, a3, a4).part(a5, a6, a7, a8).set(a9);
   }
   Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8, a a9, a a10) noexcept {
-    return set(a1, a2, a3, a4, a5, a6, a7, a8).set(a9, a10);
+    return part(a1, a2, a3, a4).part(a5, a6, a7, a8).set(a9, a10);
   }
   Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8, a a9, a a10, a a11) noexcept {
-    return set(a1, a2, a3, a4, a5, a6, a7, a8).set(a9, a10, a11);
+    return part(a1, a2, a3, a4).part(a5, a6, a7, a8).set(a9, a10, a11);
   }
   Derived& set(a a1, a a2, a a3, a a4, a a5, a a6, a a7, a a8, a a9, a a10, a a11, a a12) noexcept {
-    return set(a1, a2, a3, a4, a5, a6, a7, a8).set(a9, a10, a11, a12);
+    return part(a1, a2, a3, a4).part(a5, a6, a7, a8).set(a9, a10, a11, a12);
   }
 };
 

@@ -112,6 +112,15 @@ class collector {
 
   template <typename Emit>
   void take(std::byte const* record, Emit& emit) {
+    record_meta meta{};
+    std::memcpy(&meta, record, sizeof meta);
+    if ((meta.trace_flags & sampled_flag) != 0) encode(record);
+    else background.discarded_record_only.add(1);
+    std::free(otlp_encoder::heap_of(record).block);
+    if (encoder_.span_count() >= limits_.batch_spans || encoder_.bytes() >= limits_.batch_bytes) cut(emit);
+  }
+
+  void encode(std::byte const* record) {
     if (encoder_.span_count() == 0) first_span_ = monotonic_nanoseconds();
     try {
       encoder_.add(record, clock_);
@@ -120,8 +129,6 @@ class collector {
     } catch (std::bad_alloc const&) {
       background.dropped_no_memory.add(1);
     }
-    std::free(otlp_encoder::heap_of(record).block);
-    if (encoder_.span_count() >= limits_.batch_spans || encoder_.bytes() >= limits_.batch_bytes) cut(emit);
   }
 
   // A thread or a callback that its context did not reach, most often.

@@ -153,7 +153,7 @@ class span_context {
 namespace detail {
 
 // What a context is to the spans that start in it: where the sampler's plan holds its answer, as a shift. At 0 it holds none:
-// the long way, for roots and where there is a tracestate to share.
+// the long way, for roots, where there is a tracestate to share, and below a span that is recorded and not (yet) sampled.
 enum class parent_kind : std::uint8_t {
   long_way = 0, local_sampled = 2, local_not_sampled = 4, remote_sampled = 6, remote_not_sampled = 8, none = 10,
 };

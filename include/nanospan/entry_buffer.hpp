@@ -15,14 +15,17 @@ namespace nanospan::inline v0::detail {
 class entry_buffer {
  public:
   // Where a span stands. absent: no provider, or nothing that it could say; see scoped_span. passing: no provider, with the context that would have
-  // been the parent's. From not_sampled on a scoped_span is its thread's current one.
-  enum class span_phase : std::uint8_t { absent, passing, not_sampled, open, ended };
+  // been the parent's. From not_sampled on a scoped_span is its thread's current one. undecided: recorded like an open one until its sampler, which
+  // needs its attributes, has been asked.
+  enum class span_phase : std::uint8_t { absent, passing, not_sampled, ended, open, undecided };
   // Kept after the last entry, for the count of what was left out.
   static constexpr std::uint32_t spare_bytes = head_bytes(0) + sizeof(std::uint64_t);
 
   // The span's, not the buffer's: here they fill its first word. A call site looks at them, and near an object's beginning an address is a byte shorter.
   span_phase phase;
-  bool has_state;
+  // Whether its context has a state: the one that was current before, or one of its own, and then what was current before is kept().
+  enum class state_kind : std::uint8_t { none, outer, own } state;
+  bool has_state() const noexcept { return state != state_kind::none; }
 
   entry_buffer() noexcept {}  // start() or take() follows, or nothing
 
@@ -45,9 +48,29 @@ class entry_buffer {
       grow_entry(offset, used_ - before);
     }
   }
-  // The span is not recorded after all.
+  // What a scoped_span puts back that had a trace or a state of its own. For these few it has no room but the last bytes inside.
+  struct outer_context {
+    nanospan::trace_id trace;
+    shared_text* state;
+  };
+  void keep(outer_context const& outer) noexcept {
+    constexpr std::uint32_t left = inline_entry_bytes - sizeof outer;
+    if (!on_heap() && used_ > left && !grow(sizeof outer)) {  // without memory the entries go
+      ++dropped_;
+      used_ = 0;
+    }
+    if (!on_heap()) capacity_ = left;
+    std::memcpy(static_cast<void*>(inline_ + left + spare_bytes), &outer, sizeof outer);
+  }
+  outer_context kept() const noexcept {
+    outer_context outer{};
+    std::memcpy(static_cast<void*>(&outer), inline_ + inline_entry_bytes - sizeof outer + spare_bytes, sizeof outer);
+    return outer;
+  }
+  // Lets go of all that it holds.
   void discard() noexcept {
     if (on_heap()) std::free(entries_);
+    start();
   }
   // What `other` holds; that one holds nothing any more.
   void take(entry_buffer const& other) noexcept {

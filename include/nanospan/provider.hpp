@@ -10,6 +10,7 @@
 #include <nanospan/resource.hpp>
 #include <nanospan/tracer_provider.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
@@ -142,7 +143,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   provider.current = made;
   provider.forked = false;
   sampler const& chosen = *provider.samplers.back();
-  recording.asked.store(&chosen, std::memory_order_release);  // Release: pairs with the acquire in ask(), whichever word it has seen.
+  recording.asked.store(&chosen, std::memory_order_release);  // Release: pairs with the acquire in who_is_asked(), whichever word it has seen.
   // Release: pairs with the acquire in nanospan::flush() and drain().
   door.flush.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr || living->flush(limit); },
                    std::memory_order_release);
@@ -150,7 +151,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
                    std::memory_order_release);
   // What was found about the counter holds for the whole process.
   bool const steady = counter_is_invariant() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0;
-  // Release: pairs with the acquire in ask().
+  // Release: pairs with the acquire in who_is_asked().
   recording.word.store(chosen.plan().bits | recording_on | (steady ? 0 : recording_monotonic), std::memory_order_release);
   return made.get();
 }
@@ -175,6 +176,19 @@ tracer_provider::~tracer_provider() {
   if (mine != nullptr && mine.get() == pipeline_) detail::end_provider(std::move(mine));  // else disabled, ended at exit, or inherited by a fork
 }
 bool tracer_provider::flush(duration limit) noexcept { return nanospan::flush(limit); }
+void tracer_provider::set_sampler(shared<nanospan::sampler const> sampler) {
+  auto& provider = detail::the_provider();
+  std::lock_guard const lock{provider.mutex};
+  if (provider.current == nullptr || provider.current.get() != pipeline_) return;
+  if (sampler == nullptr) sampler = shared<nanospan::sampler const>::make<parent_based_sampler>();
+  auto const same = [&](auto const& one) { return one.get() == sampler.get(); };
+  if (std::ranges::none_of(provider.samplers, same)) provider.samplers.push_back(sampler);
+  detail::recording.asked.store(sampler.get(), std::memory_order_release);  // Release: pairs with the acquire in who_is_asked().
+  // The rest of the word stays: the background thread may be adding to it. Release: as above, for whoever sees the new plan.
+  std::uint32_t word = detail::recording.word.load(std::memory_order_relaxed);
+  std::uint32_t const plan = sampler->plan().bits;
+  while (!detail::recording.word.compare_exchange_weak(word, (word & ~detail::sampling_plan::all_bits) | plan, std::memory_order_release, std::memory_order_relaxed)) {}
+}
 void tracer_provider::poll() noexcept {
   if (auto const mine = detail::current_pipeline(); mine != nullptr && mine.get() == pipeline_) mine->poll();
 }

@@ -47,6 +47,12 @@ class scope {
     return true;
   }
 
+  // `thread` is the calling one.
+  bool is_innermost(thread_block const& thread) const noexcept { return thread.current.owner == this && home_ == thread.slot; }
+  bool is_at_home(thread_block const& thread) const noexcept { return home_ == thread.slot; }
+  // What was current before, but for its ids and state.
+  context_meta const& replaced() const noexcept { return meta_; }
+
  public:
   static std::uint32_t lost(thread_slot const& slot) noexcept { return slot.scopes_lost.load(std::memory_order_relaxed); }
   // Whether what the thread's current context points at still lives.

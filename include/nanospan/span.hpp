@@ -61,14 +61,24 @@ class scoped_span : public span_recorder, detail::scope {
  private:
   NANOSPAN_DETAIL_INLINE void begin(birth const& as) noexcept {
     auto& thread = detail::this_thread;
-    // Relaxed: what the word alone says is enough; a sampler behind it is acquired in ask().
+    // Relaxed: what the word alone says is enough; a sampler behind it is acquired in who_is_asked().
     std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);
     set_phase(phase::absent);
     if ((word & detail::recording_on) == 0) return count_unprovided(thread, word);
     if (!has_slot(thread)) return;
     auto& current = thread.current;
     if (current.state != nullptr && !trusted(thread)) current.state = nullptr;
-    start_any(thread, word, as, current);
+    bool const has_site = as.from != nullptr;
+    if (!start_by_plan(thread, word, as, current)) [[unlikely]]
+      return begin_as_asked(word, as);
+    become_current(thread);
+    if (!recording()) return;
+    if (!has_site) add_name(as);
+    start_clock(word);
+  }
+  NANOSPAN_DETAIL_COLD void begin_as_asked(std::uint32_t word, birth const& as) noexcept {
+    auto& thread = detail::this_thread;
+    start_as_asked(thread, word, as, thread.current);
     become_current(thread);
     if (recording()) start_clock(word);
   }
@@ -80,12 +90,18 @@ class scoped_span : public span_recorder, detail::scope {
     if (!has_slot(thread)) return;
     auto& current = thread.current;
     if (current.state != nullptr && !trusted(thread)) current.state = nullptr;
-    start_as_said(thread, word, as, with.parent.is_current() ? current : detail::active_context::of(with.parent.context()), with);
+    if (with.parent.is_current()) {
+      start_as_said(thread, word, as, current, with);
+    } else {
+      start_as_said(thread, word, as, detail::active_context::of(with.parent.context()), with);
+      if (!recording()) entries_.start();
+      own_state({current.trace, current.state});
+    }
     become_current(thread);
   }
   NANOSPAN_DETAIL_INLINE void become_current(detail::thread_block& thread) noexcept {
     thread.current.trace = header().trace;
-    thread.current.state = entries_.has_state ? state_ : nullptr;
+    thread.current.state = entries_.has_state() ? state_ : nullptr;
     open(thread, header().span, as_current());
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void begin_not_sampled() noexcept {
@@ -106,7 +122,7 @@ class scoped_span : public span_recorder, detail::scope {
   }
   detail::context_meta as_current() const noexcept {
     using detail::parent_kind;
-    auto const as_parent = entries_.has_state ? parent_kind::long_way : recording() ? parent_kind::local_sampled : parent_kind::local_not_sampled;
+    auto const as_parent = entries_.has_state() ? parent_kind::long_way : recording() ? parent_kind::local_sampled : parent_kind::local_not_sampled;
     return {0, header_.meta.trace_flags, false, true, as_parent};
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void begin_at(detail::site const* from) noexcept { begin({from, nullptr, 0, false, from->kind}); }
@@ -115,16 +131,55 @@ class scoped_span : public span_recorder, detail::scope {
     auto& thread = detail::this_thread;
     if (recording()) return end_recorded();
     close(thread);
-    release_state();
+    if (entries_.has_state()) [[unlikely]]
+      leave_state();
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void end_recorded() noexcept {
     auto& thread = detail::this_thread;
     std::uint64_t const ticks = end_ticks();
     close(thread);
     finish(thread, ticks);
+    if (entries_.has_state()) [[unlikely]]
+      leave_state();
+  }
+  // After it was closed: what is current then has its own again, where that can still be said.
+  NANOSPAN_DETAIL_COLD void leave_state() noexcept {
+    auto& thread = detail::this_thread;
+    if (entries_.state == detail::entry_buffer::state_kind::own && is_at_home(thread)) {
+      auto const outer = entries_.kept();
+      thread.current.state = trusted(thread) ? outer.state : nullptr;
+      if (trusted(thread)) thread.current.trace = outer.trace;
+    }
     release_state();
   }
+
+  friend class span_recorder;
+  // An undecided one has what its sampler needs, or will not get it any more.
+  NANOSPAN_DETAIL_COLD void decide_now() noexcept {
+    using detail::shared_text;
+    shared_text* const state = state_;
+    bool const has_outer_state = entries_.state == detail::entry_buffer::state_kind::outer;
+    shared_text* const parent_state = has_outer_state ? state : nullptr;
+    auto const outer = has_outer_state ? detail::entry_buffer::outer_context{header().trace, state} : entries_.kept();
+    detail::active_context const parent{header().trace, header().parent, replaced(), parent_state, nullptr};
+    sampling_result const result = ask(who_is_asked(), {header().from, nullptr, 0, false, header().meta.kind}, parent);
+    entries_.phase = phase::open;
+    if (result.decision() == sampling_decision::drop) {
+      entries_.phase = phase::not_sampled;
+      entries_.discard();
+    }
+    heed(result, parent_state, outer);
+    shared_text::release(state);
+    auto& thread = detail::this_thread;
+    if (!is_innermost(thread)) return;
+    detail::context_meta meta = as_current();
+    meta.epoch = thread.current.meta.epoch;
+    thread.current.meta = detail::in_register(meta);
+    thread.current.state = entries_.has_state() ? state_ : nullptr;
+  }
 };
+
+inline void span_recorder::decide() noexcept { static_cast<scoped_span*>(this)->decide_now(); }
 
 /// A span for work that crosses scopes or threads: hand it over by moving it. It is not the current span of any thread; open a
 /// context_scope with its context() where its children start. Ends at end() or with the object, on whichever thread that is.
@@ -178,7 +233,14 @@ class span : public span_recorder {
     // Relaxed: as in scoped_span.
     std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);
     if (!may_start(thread, word, parent_context)) return;
-    start_any(thread, word, as, parent_context);
+    if (!start_by_plan(thread, word, as, parent_context)) [[unlikely]]
+      return begin_as_asked(word, as, parent_context);
+    if (!recording()) return;
+    add_name(as);
+    start_clock(word);
+  }
+  NANOSPAN_DETAIL_COLD void begin_as_asked(std::uint32_t word, birth const& as, detail::active_context const& parent) noexcept {
+    start_as_asked(detail::this_thread, word, as, parent);
     if (recording()) start_clock(word);
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void begin(birth const& as, start_options const& with) noexcept {

@@ -62,12 +62,12 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   span_recorder& operator=(span_recorder const&) = delete;
 
   /// False for a span that is not sampled, has ended, or has no provider: setters do nothing then.
-  bool recording() const noexcept { return entries_.phase == detail::entry_buffer::span_phase::open; }
+  bool recording() const noexcept { return entries_.phase >= detail::entry_buffer::span_phase::open; }
   /// This span's context, to propagate and to start children from; also of an unsampled or ended span. Invalid without a provider.
   NANOSPAN_DETAIL_OUT_OF_LINE span_context context() const noexcept {
     if (entries_.phase == phase::absent) return current();  // the parent's passes through unchanged
     bool const remote = entries_.phase == phase::passing && (header_.meta.flags & detail::parent_is_remote) != 0;
-    return {header_.trace, header_.span, header_.meta.trace_flags, remote, entries_.has_state ? state_->view() : std::string_view{}};
+    return {header_.trace, header_.span, header_.meta.trace_flags, remote, entries_.has_state() ? state_->view() : std::string_view{}};
   }
 
   /// Adds an event, now, or at the moment said. Attributes go on what it returns: `span.event("retry").set({"attempt", 2})`.
@@ -133,9 +133,9 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     header_.from = as.from;
     header_.parent = parent;
   }
-  // The whole of it, for any parent: the way of roots, remote parents, samplers that must be asked, and names without a site.
-  NANOSPAN_DETAIL_INLINE void start_any(detail::thread_block& thread, std::uint32_t word, birth const& as, detail::active_context const& parent,
-                                        start_options const* with = nullptr) noexcept {
+  // The whole of it, for any parent: the way of roots, remote parents, and names without a site. False: the plan does not say, start_as_asked() does.
+  NANOSPAN_DETAIL_INLINE bool start_by_plan(detail::thread_block& thread, std::uint32_t word, birth const& as, detail::active_context const& parent,
+                                            start_options const* with = nullptr) noexcept {
     bool const has_parent = parent.valid();
     header_.trace = has_parent ? parent.trace : thread.random.next_trace_id();
     detail::context_meta meta = parent.meta;
@@ -146,30 +146,48 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
       add_name(as);
       entries_.add_all(*with);
     }
-    auto decision = static_cast<sampling_decision>(detail::sampling_plan{word}[as_parent]);
-    if (decision == sampling_decision{}) decision = ask(as, parent);
+    auto const decision = static_cast<sampling_decision>(detail::sampling_plan{word}[as_parent]);
+    if (decision == sampling_decision{}) [[unlikely]]
+      return false;
     if (decision == sampling_decision::record_and_sample) {
       start_sampled(thread, word, as, meta, parent.span);
-      if (with == nullptr) {
-        entries_.start();
-        if (as.from == nullptr) add_name(as);
-      }
+      if (with == nullptr) entries_.start();
     } else {
       if (with != nullptr) entries_.discard();
       start_not_sampled(thread, meta.flags);
     }
     if (has_parent) share_state(parent.state);
+    return true;
   }
-  // The same with what the user says besides; then the clock.
+  // The rest of it, where there is a sampler to ask. The trace's id is there, and what the user says besides, if anything.
+  NANOSPAN_DETAIL_COLD void start_as_asked(detail::thread_block& thread, std::uint32_t word, birth const& as, detail::active_context const& parent,
+                                           start_options const* with = nullptr) noexcept {
+    detail::context_meta const parent_meta = parent.valid() ? parent.meta : detail::context_meta{0, random_flag, false, false, {}};
+    if (with == nullptr) entries_.start();
+    sampler const* const asked = who_is_asked();
+    bool const undecided = as.from != nullptr && (as.from->flags & detail::attributes_follow) != 0 && asked != nullptr && asked->needs_attributes();
+    sampling_result const result = undecided ? sampling_result{sampling_decision::record_only} : ask(asked, as, parent);
+    if (result.decision() == sampling_decision::drop) {
+      entries_.discard();
+      start_not_sampled(thread, parent_meta.flags);
+    } else {
+      start_sampled(thread, word, as, parent_meta, parent.span);
+    }
+    heed(result, parent.state, {thread.current.trace, thread.current.state});
+    if (with == nullptr && as.from == nullptr && recording()) add_name(as);
+    if (undecided) entries_.phase = phase::undecided;
+  }
+  // Either, with what the user says besides; then the clock.
   NANOSPAN_DETAIL_OUT_OF_LINE void start_as_said(detail::thread_block& thread, std::uint32_t word, birth const& as, detail::active_context const& parent,
                                                  start_options const& with) noexcept {
-    start_any(thread, word, as, parent, &with);
+    if (!start_by_plan(thread, word, as, parent, &with)) start_as_asked(thread, word, as, parent, &with);
     if (!recording()) return;
     if (with.parent.is_root()) add_flag(detail::root_on_demand);
     if (!with.start) return start_clock(word);
     header_.start_ticks = with.start.unix_nanoseconds();
     add_flag(detail::unix_start);
   }
+  NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept { entries_.append_keyed({as.name, as.name_size, detail::entry_type::name, as.name_is_copied}, 0); }
   // A span that never starts, for want of a provider or a slot, but knows what would have been its parent.
   void pass_through(detail::active_context const& parent) noexcept {
     header_.trace = parent.trace;
@@ -180,10 +198,10 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   }
   NANOSPAN_DETAIL_INLINE void set_phase(phase now) noexcept {
     entries_.phase = now;
-    entries_.has_state = false;
+    entries_.state = detail::entry_buffer::state_kind::none;
   }
   void share_state(detail::shared_text* state) noexcept {
-    entries_.has_state = state != nullptr;
+    entries_.state = state != nullptr ? detail::entry_buffer::state_kind::outer : detail::entry_buffer::state_kind::none;
     state_ = detail::shared_text::share(state);
   }
   NANOSPAN_DETAIL_INLINE void start_clock(std::uint32_t word) noexcept {
@@ -197,23 +215,23 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   }
   // Ends the span: after it nothing is recorded. Ticks are read by the caller, first of all.
   NANOSPAN_DETAIL_INLINE void finish(detail::thread_block& thread, std::uint64_t end_ticks) noexcept {
-    entries_.phase = phase::ended;
     header_.end_ticks = end_ticks;
-    if (!entries_.plain() || entries_.has_state) [[unlikely]]
+    if (!entries_.plain() || entries_.has_state()) [[unlikely]]
       return finish_slowly(thread);
+    entries_.phase = phase::ended;
     hand_over(thread, entries_.bytes(), entries_.size());
   }
   std::uint64_t end_ticks() const noexcept { return detail::read_clock((header_.meta.flags & detail::monotonic_ticks) != 0); }
   void release_state() noexcept {
-    if (entries_.has_state) [[unlikely]] {
-      entries_.has_state = false;
+    if (entries_.has_state()) [[unlikely]] {
+      entries_.state = detail::entry_buffer::state_kind::none;
       detail::shared_text::release(state_);
     }
   }
   void take(span_recorder& other) noexcept {
     std::memcpy(static_cast<void*>(&header_), &other.header_, sizeof header_);
-    entries_.has_state = std::exchange(other.entries_.has_state, false);
-    if (entries_.has_state) state_ = other.state_;
+    entries_.state = std::exchange(other.entries_.state, detail::entry_buffer::state_kind::none);
+    if (entries_.has_state()) state_ = other.state_;
     entries_.phase = std::exchange(other.entries_.phase, phase::ended);
     if (recording()) entries_.take(other.entries_);
   }
@@ -257,26 +275,70 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     header_.meta = detail::in_register(meta);
   }
 
-  NANOSPAN_DETAIL_COLD sampling_decision ask(birth const& as, detail::active_context const& parent) const noexcept {
+  // What a result says besides whether the span is recorded. `outer` is what a scoped_span puts back at its end.
+  void heed(sampling_result const& result, detail::shared_text* parent_state, detail::entry_buffer::outer_context const& outer) noexcept {
+    bool const is_record_only = result.decision() == sampling_decision::record_only;
+    // One that is recorded only has a state always, so that its children go the long way: they are no unsampled span's, and no sampled one's.
+    bool const needs_own = result.replaces_tracestate() || (is_record_only && parent_state == nullptr);
+    if (needs_own) {
+      state_ = detail::shared_text::make(result.tracestate());
+      entries_.state = state_ != nullptr ? detail::entry_buffer::state_kind::outer : detail::entry_buffer::state_kind::none;
+      own_state(outer);
+    } else {
+      share_state(parent_state);
+    }
+    if (!recording()) return;
+    detail::record_meta meta = detail::in_register(header_.meta);  // whole: see record_meta
+    meta.trace_flags = static_cast<std::uint8_t>(is_record_only ? meta.trace_flags & ~sampled_flag : meta.trace_flags | sampled_flag);
+    header_.meta = detail::in_register(meta);
+    for (std::size_t at = 0; at < result.attribute_count(); ++at) entries_.add(result.attribute_at(at));
+  }
+  // What the span has for a state, if anything, is not what was current before. Its children go the long way. `outer` is put back at its end.
+  void own_state(detail::entry_buffer::outer_context const& outer) noexcept {
+    if (!entries_.has_state()) {
+      detail::thread_slot* const slot = detail::this_thread.slot;
+      if (slot == nullptr) return;  // at the end of the thread
+      state_ = detail::shared_text::share(&slot->empty_state);
+    }
+    entries_.state = detail::entry_buffer::state_kind::own;
+    entries_.keep(outer);
+  }
+  static sampler const* who_is_asked() noexcept {
     // Acquire: pairs with the release of the provider, which installed the sampler before it wrote the word.
     static_cast<void>(detail::recording.word.load(std::memory_order_acquire));
-    sampler const* const asked = detail::recording.asked.load(std::memory_order_acquire);
+    return detail::recording.asked.load(std::memory_order_acquire);
+  }
+  // With the attributes that are there by now.
+  sampling_result ask(sampler const* asked, birth const& as, detail::active_context const& parent) const noexcept {
     if (asked == nullptr) return sampling_decision::drop;
     span_context const parent_context = parent.share();
     std::string_view const name = as.from != nullptr ? std::string_view{as.from->name, as.from->name_size} : std::string_view{as.name, as.name_size};
-    return asked->should_sample({parent_context, header_.trace, name, as.kind});
+    return asked->should_sample({parent_context, header_.trace, name, as.kind, {entries_.bytes(), entries_.size()}});
   }
 
   template <typename... Attribute>
   NANOSPAN_DETAIL_INLINE void add_all(Attribute const&... each) noexcept {
+    if (entries_.phase != phase::open) return add_undecided(each...);
+    entries_.add_all(each...);
+  }
+  template <typename... Attribute>
+  NANOSPAN_DETAIL_INLINE void add_part(Attribute const&... each) noexcept {
     if (!recording()) return;
     entries_.add_all(each...);
   }
+  // The attributes that a sampler waits for are there with these.
+  template <typename... Attribute>
+  NANOSPAN_DETAIL_COLD void add_undecided(Attribute const&... each) noexcept {
+    if (entries_.phase != phase::undecided) return;
+    (entries_.add(each), ...);
+    decide();
+  }
+  // Asks about an undecided span, which is a scoped_span: see there.
+  inline void decide() noexcept;
   NANOSPAN_DETAIL_OUT_OF_LINE event_attributes add_event(detail::entry_head const& head) noexcept {
     if (!recording()) return {nullptr, 0};
     return add_event(head, end_ticks());
   }
-  NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept { entries_.append_keyed({as.name, as.name_size, detail::entry_type::name, as.name_is_copied}, 0); }
   event_attributes add_event(detail::entry_head const& head, std::uint64_t ticks) noexcept {
     if (!recording()) return {nullptr, 0};
     std::uint32_t const offset = entries_.size();
@@ -287,10 +349,12 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     return {this, offset};
   }
 
-  // The rare ends: entries on the heap, something left out, a tracestate.
+  // The rare ends: entries on the heap, something left out, a tracestate, nothing decided yet.
   NANOSPAN_DETAIL_COLD void finish_slowly(detail::thread_block& thread) noexcept {
-    if (entries_.has_state) {
-      std::string_view const tracestate = state_->view();
+    if (entries_.phase == phase::undecided) decide();
+    if (!recording()) return;
+    entries_.phase = phase::ended;
+    if (std::string_view const tracestate = entries_.has_state() ? state_->view() : std::string_view{}; !tracestate.empty()) {
       if (std::byte* const place = entries_.append({nullptr, 0, detail::entry_type::tracestate, false}, tracestate.size()))
         std::memcpy(place, tracestate.data(), tracestate.size());
     }
@@ -358,7 +422,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   static constexpr std::uint32_t most_copied_bytes = 4'096;
 
   detail::entry_buffer entries_;  // first: see there
-  detail::shared_text* state_;    // only where entries_.has_state
+  detail::shared_text* state_;    // only where entries_.has_state()
   union {
     detail::record_header header_;
   };

@@ -2,7 +2,7 @@
 #pragma once
 
 // The account of every span: what was ended, where it went, why it was lost. When nothing is being recorded it is exact:
-//   ended = exported + rejected + dropped + unconfirmed + held
+//   ended = exported + rejected + dropped + discarded + unconfirmed + held
 // At any other time each figure is a lower bound. Any thread; works before, during and after a provider.
 
 #include <nanospan/thread_ring.hpp>
@@ -12,7 +12,7 @@
 
 namespace nanospan::inline v0 {
 
-/// A snapshot, in spans. Sampled spans only: one that the sampler dropped is in no figure.
+/// A snapshot, in spans. Recorded spans only: one that the sampler dropped is in no figure.
 struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   struct drops {
     std::uint64_t no_provider = 0;     ///< recorded before there was a tracer_provider (counted as they begin)
@@ -30,10 +30,19 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
     }
   };
 
+  /// Left out on purpose, after they were recorded.
+  struct discards {
+    std::uint64_t hook = 0;         ///< by the hook on ended spans
+    std::uint64_t record_only = 0;  ///< their sampler wanted them recorded, and no more
+
+    std::uint64_t total() const noexcept { return hook + record_only; }
+  };
+
   std::uint64_t ended = 0;
   std::uint64_t exported = 0;     ///< the exporter confirmed them
   std::uint64_t rejected = 0;     ///< the collector took the batch and refused these (OTLP partial success)
   drops dropped = {};
+  discards discarded = {};
   std::uint64_t unconfirmed = 0;  ///< sent in full, never answered: the collector may have them
   std::uint64_t held = 0;         ///< in rings, batches and queue
   std::uint64_t misused = 0;      ///< not spans: NANOSPAN_SET and its like where no span was open, scopes closed out of order
@@ -63,7 +72,7 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   };
   export_operations exports = {};
 
-  std::uint64_t accounted() const noexcept { return exported + rejected + dropped.total() + unconfirmed + held; }
+  std::uint64_t accounted() const noexcept { return exported + rejected + dropped.total() + discarded.total() + unconfirmed + held; }
 
   /// All of it as text for a health page, in Prometheus' exposition format 0.0.4, a HELP and a TYPE beside each metric. OpenTelemetry's names
   /// where it has one (semantic conventions, "SDK metrics": otel_sdk_processor_span_*, otel_sdk_exporter_*), else ours (nanospan_*). Any thread; throws
@@ -90,6 +99,8 @@ struct background_counters {
   counter dropped_export_failed;
   counter dropped_no_memory;
   counter dropped_shutdown;
+  counter discarded_hook;
+  counter discarded_record_only;
   counter passed;
   counter passed_queue_full;
   counter passed_shutdown;
@@ -99,7 +110,7 @@ struct background_counters {
   std::atomic<std::uint64_t> queue_limit_bytes{0};
 
   void reset() noexcept {
-    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_no_memory, &dropped_shutdown, &passed,
+    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_no_memory, &dropped_shutdown, &discarded_hook, &discarded_record_only, &passed,
                          &passed_queue_full, &passed_shutdown})
       one->reset();
     for (export_counters& one : exports) {
@@ -126,6 +137,8 @@ inline stats_snapshot stats() noexcept {
   now.dropped.export_failed = done.dropped_export_failed.read();
   now.dropped.no_memory = done.dropped_no_memory.read();
   now.dropped.shutdown = done.dropped_shutdown.read();
+  now.discarded.hook = done.discarded_hook.read();
+  now.discarded.record_only = done.discarded_record_only.read();
   std::uint64_t const settled = now.accounted();
   now.passed_queue_full = done.passed_queue_full.read();
   now.passed_shutdown = done.passed_shutdown.read();

@@ -54,6 +54,10 @@ class NANOSPAN_DETAIL_SHARED tracer_provider {
   bool flush(duration limit = duration::of_milliseconds(2'000)) noexcept;
   /// One round of the background's work (drain, encode, send what is due); for options.background_thread = false. One thread at a time.
   void poll() noexcept;
+  /// Asks another sampler from now on; null: parent-based, always on. The one before lives on until the program ends, for a thread may be asking
+  /// it, and with it each that there ever was: for changes by hand or by the minute, not by the request. Takes no lock that recording takes. Throws
+  /// std::bad_alloc. Any thread.
+  void set_sampler(shared<sampler const> sampler);
 
  private:
   detail::pipeline* pipeline_;

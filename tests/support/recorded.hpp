@@ -85,6 +85,8 @@ inline nanospan::stats_snapshot since(nanospan::stats_snapshot const& before) {
   now.dropped.export_failed -= before.dropped.export_failed;
   now.dropped.no_memory -= before.dropped.no_memory;
   now.dropped.shutdown -= before.dropped.shutdown;
+  now.discarded.hook -= before.discarded.hook;
+  now.discarded.record_only -= before.discarded.record_only;
   now.unconfirmed -= before.unconfirmed;
   now.held -= before.held;
   now.misused -= before.misused;
