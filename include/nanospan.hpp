@@ -33,6 +33,7 @@
 // What main says and asks: declarations.
 #include <nanospan/samplers.hpp>
 #include <nanospan/attribute_value.hpp>
+#include <nanospan/ended_span.hpp>
 #include <nanospan/options.hpp>
 #include <nanospan/exporter.hpp>
 #include <nanospan/stats.hpp>
@@ -69,6 +70,7 @@
 #include <nanospan/resource.hpp>
 #include <nanospan/otlp.hpp>
 #include <nanospan/otlp_reader.hpp>
+#include <nanospan/edit.hpp>
 #include <nanospan/exporters/memory.hpp>
 #include <nanospan/exporters/composite.hpp>
 #include <nanospan/waterfall.hpp>

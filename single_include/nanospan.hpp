@@ -3115,6 +3115,114 @@ using attribute_list = std::vector<std::pair<std::string, attribute_value>>;
 
 }  // namespace nanospan::inline v0
 
+// ---- nanospan/ended_span.hpp ---------------------------------------------------------------------------------------------------
+
+// What options.on_end sees of a span that has ended and is not encoded yet. Background thread (who calls poll() or flush(), without one). Bodies with the
+// implementation.
+
+namespace nanospan::inline v0 {
+
+namespace detail {
+class collected_span;
+class attribute_set;
+}  // namespace detail
+
+/// OTLP's status code.
+enum class span_status : std::uint8_t { unset = 0, ok = 1, error = 2 };
+
+/// The attributes of an ended span, or of one of its events, unique by key. Valid during the hook's call. Throws std::bad_alloc.
+class NANOSPAN_DETAIL_SHARED editable_attributes {
+ public:
+  std::size_t size() const noexcept;
+  /// The n-th, from 0.
+  std::string_view key(std::size_t n) const;
+  attribute_value value(std::size_t n) const;
+  bool has(std::string_view key) const;
+  /// Empty text where there is none.
+  attribute_value get(std::string_view key) const;
+  /// Over the one that is there, or a new one; one over the limit is counted as dropped.
+  void set(std::string_view key, attribute_value const& value);
+  /// False where there was none.
+  bool erase(std::string_view key);
+
+ private:
+  friend class ended_span;
+  editable_attributes(detail::collected_span& of, detail::attribute_set& which) noexcept : of_{of}, which_{which} {}
+  std::size_t find(std::string_view key) const;
+
+  detail::collected_span& of_;
+  detail::attribute_set& which_;
+};
+
+/// A span that has ended, to look at and to change. Valid during the hook's call. Throws std::bad_alloc.
+class NANOSPAN_DETAIL_SHARED ended_span {
+ public:
+  nanospan::trace_id trace_id() const noexcept;
+  nanospan::span_id span_id() const noexcept;
+  /// Invalid: a root.
+  nanospan::span_id parent_span_id() const noexcept;
+  span_kind kind() const noexcept;
+  std::uint64_t start_time_unix_nano() const noexcept { return start_; }
+  std::uint64_t end_time_unix_nano() const noexcept { return end_; }
+  /// False of one that a sampler let be recorded only: it is not exported.
+  bool sampled() const noexcept;
+
+  std::string_view name() const;
+  void rename(std::string_view name);
+  span_status status() const noexcept;
+  /// Of an error.
+  std::string_view status_message() const noexcept;
+  void set_status(span_status status, std::string_view message = {});
+
+  editable_attributes attributes() noexcept;
+  std::size_t event_count() const noexcept;
+  /// Of the n-th event, from 0.
+  std::string_view event_name(std::size_t n) const;
+  editable_attributes event_attributes(std::size_t n);
+  void erase_event(std::size_t n) noexcept;
+
+  /// It is not exported (stats().discarded.hook).
+  void drop() noexcept { dropped_ = true; }
+  bool dropped() const noexcept { return dropped_; }
+
+  // What calls hooks makes it.
+  ended_span(detail::collected_span& of, std::uint64_t start, std::uint64_t end) noexcept : of_{of}, start_{start}, end_{end} {}
+
+ private:
+  detail::collected_span& of_;
+  std::uint64_t start_;
+  std::uint64_t end_;
+  bool dropped_ = false;
+};
+
+/// A function that sees each span that has ended, made of anything that can be called with an ended_span&. One call at a time.
+class span_hook {
+ public:
+  span_hook() noexcept = default;
+  /// Throws std::bad_alloc.
+  template <typename Function>
+    requires(!std::same_as<std::remove_cvref_t<Function>, span_hook>) && std::invocable<Function&, ended_span&>
+  explicit(false) span_hook(Function function) : call_{shared<callable>::template make<of<Function>>(std::move(function))} {}
+
+  explicit operator bool() const noexcept { return static_cast<bool>(call_); }
+  void operator()(ended_span& span) const { call_->call(span); }
+
+ private:
+  struct callable {
+    virtual ~callable() = default;
+    virtual void call(ended_span& span) = 0;
+  };
+  template <typename Function>
+  struct of final : callable {
+    explicit of(Function is) : function{std::move(is)} {}
+    void call(ended_span& span) override { static_cast<void>(function(span)); }
+    Function function;
+  };
+  shared<callable> call_;
+};
+
+}  // namespace nanospan::inline v0
+
 // ---- nanospan/options.hpp ------------------------------------------------------------------------------------------------------
 
 // What main says about tracing. Declarations only. Where an option is left at its default, the OTEL_ variable named beside it
@@ -3235,6 +3343,10 @@ struct options {
 
   /// How much of a span is kept.
   span_limits limits = {};
+  /// Sees each span that has ended, and may redact, enrich, rename or drop it: `[](nanospan::ended_span& s) { s.attributes().erase("user.email"); }`. On the background
+  /// thread, which it must not block, before encoding; what it says itself by macros is not recorded. Where it throws, the span is exported as it stands, and
+  /// counted (stats().hook_failed).
+  span_hook on_end = {};
 
   /// A batch is sent when it holds so many spans or bytes, or when its first span is so old, or on flush. Zero spans:
   /// OTEL_BSP_MAX_EXPORT_BATCH_SIZE, else 512, and no more than OTEL_BSP_MAX_QUEUE_SIZE.
@@ -3282,9 +3394,6 @@ struct options {
 namespace nanospan::inline v0 {
 
 // ---- what a finished span looks like to an exporter that reads it -----------------------------------------------------------
-
-/// OTLP's status code.
-enum class span_status : std::uint8_t { unset = 0, ok = 1, error = 2 };
 
 struct event_data {
   std::string name;
@@ -3510,6 +3619,8 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   std::uint64_t held = 0;         ///< in rings, batches and queue
   std::uint64_t misused = 0;      ///< not spans: NANOSPAN_SET and its like where no span was open, scopes closed out of order
 
+  std::uint64_t hook_failed = 0;  ///< of those exported or still held: options.on_end threw
+
   std::uint64_t in_flight = 0;           ///< of those held: given to the exporter at least once
   std::uint64_t passed = 0;              ///< given to the exporter at least once, whatever became of them
   std::uint64_t passed_queue_full = 0;   ///< of dropped.queue_full: had been given to the exporter
@@ -3564,6 +3675,7 @@ struct background_counters {
   counter dropped_shutdown;
   counter discarded_hook;
   counter discarded_record_only;
+  counter hook_failed;
   counter passed;
   counter passed_queue_full;
   counter passed_shutdown;
@@ -3573,7 +3685,7 @@ struct background_counters {
   std::atomic<std::uint64_t> queue_limit_bytes{0};
 
   void reset() noexcept {
-    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_no_memory, &dropped_shutdown, &discarded_hook, &discarded_record_only, &passed,
+    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_no_memory, &dropped_shutdown, &discarded_hook, &discarded_record_only, &hook_failed, &passed,
                          &passed_queue_full, &passed_shutdown})
       one->reset();
     for (export_counters& one : exports) {
@@ -3603,6 +3715,7 @@ inline stats_snapshot stats() noexcept {
   now.discarded.hook = done.discarded_hook.read();
   now.discarded.record_only = done.discarded_record_only.read();
   std::uint64_t const settled = now.accounted();
+  now.hook_failed = done.hook_failed.read();
   now.passed_queue_full = done.passed_queue_full.read();
   now.passed_shutdown = done.passed_shutdown.read();
   auto const operations = [](detail::export_end how) {
@@ -5211,6 +5324,8 @@ class scope_list {
 // A record taken apart, before it is encoded: here attributes are made unique (the last one wins), OpenTelemetry's limits are applied, and names are looked
 // up. One object for all spans, one after another; what it holds points into the record. Background thread.
 
+#include <list>
+
 namespace nanospan::inline v0::detail {
 
 // What is known of a call site, by its address.
@@ -5265,6 +5380,36 @@ class collected_span {
     into.clear();
     for_each_attribute_of(of, [&](entry_view const& one) { into.add(one, literals_); });
   }
+
+  // ---- what a hook changes; it lasts until the next span ---------------------------------------------------------------------------
+
+  // An attribute that is in no record. Throws std::bad_alloc.
+  entry_view keep(std::string_view key, attribute_value const& value) {
+    kept_entry const& added = kept_.emplace_back(key, value);
+    entry_bytes_ += added.size();
+    return added.view();
+  }
+  // An event's attributes, to be written in the place of those in the record. Throws std::bad_alloc.
+  attribute_set& edit_event(std::size_t at) {
+    for (edited_event& one : edited_)
+      if (one.event == at) return one.attributes;
+    edited_event& added = edited_.emplace_back(at, attribute_set{limits_.attribute_count_per_event});
+    collect_attributes(event(at).entry, added.attributes);
+    return added.attributes;
+  }
+  void erase_event(std::size_t at) noexcept {
+    std::move(&events_[at + 1], &events_[event_count_], &events_[at]);
+    --event_count_;
+    std::erase_if(edited_, [&](edited_event const& one) { return one.event == at; });
+    for (edited_event& one : edited_) one.event -= one.event > at ? 1 : 0;
+  }
+  // Null where nobody looked at them.
+  attribute_set* edited(std::size_t event) noexcept {
+    for (edited_event& one : edited_)
+      if (one.event == event) return &one.attributes;
+    return nullptr;
+  }
+  std::size_t kept_bytes() const noexcept { return entry_bytes_; }
 
   // No address is known any more.
   void forget_literals() noexcept {
@@ -5322,7 +5467,14 @@ class collected_span {
     dropped_links = 0;
     status = {};
     tracestate = {};
+    if (!kept_.empty()) kept_.clear();
+    if (!edited_.empty()) edited_.clear();
   }
+  struct edited_event {
+    edited_event(std::size_t of, attribute_set&& has) noexcept : event{of}, attributes{std::move(has)} {}
+    std::size_t event;
+    attribute_set attributes;
+  };
   known_site& known(site const& from) {
     if (known_site* const found = sites_.find(&from)) [[likely]]
       return *found;
@@ -5388,6 +5540,8 @@ class collected_span {
   std::unique_ptr<entry_view[]> links_;
   std::size_t link_count_ = 0;
   std::size_t entry_bytes_ = 0;
+  std::deque<kept_entry> kept_;
+  std::list<edited_event> edited_;  // an editable_attributes refers to one
 };
 
 }  // namespace nanospan::inline v0::detail
@@ -5893,19 +6047,34 @@ class otlp_encoder {
   std::size_t span_count() const noexcept { return spans_; }
   std::size_t bytes() const noexcept { return bytes_; }
 
-  // Appends a record's span. Throws std::bad_alloc, the batch unchanged.
-  void add(std::byte const* record, clock_converter const& clock) {
+  // Appends a record's span, once `hook(ended_span&)` has seen it; false where that dropped it. Throws std::bad_alloc and what the hook throws, the batch
+  // unchanged.
+  template <typename Hook>
+  bool add(std::byte const* record, clock_converter const& clock, Hook&& hook) {
     span_.collect(record);
+    record_header const& header = span_.header;
+    bool const monotonic = (header.meta.flags & monotonic_ticks) != 0;
+    std::uint64_t const start = (header.meta.flags & unix_start) != 0 ? header.start_ticks : clock.to_unix(header.start_ticks, monotonic);
+    // Two reads of a coarse counter may be one tick; a span that takes no time is a mistake to some backends, and they say so on it.
+    std::uint64_t const end = std::max(start + 1, (header.meta.flags & unix_end) != 0 ? header.end_ticks : clock.to_unix(header.end_ticks, monotonic));
+    ended_span shown{span_, start, end};
+    hook(shown);
+    if (shown.dropped()) return false;
+
     reverse_writer& out = span_.scope->spans;
     std::size_t const before = out.size();
     try {
-      write_span(out, clock);
+      write_span(out, clock, {start, end});
     } catch (...) {
       out.rewind(before);
       throw;
     }
     ++spans_;
     bytes_ += out.size() - before;
+    return true;
+  }
+  void add(std::byte const* record, clock_converter const& clock) {
+    add(record, clock, [](ended_span const&) {});
   }
   // The site of the span that was added last, where it seems to have lost its context, for the first time; else null.
   site const* lost_context() const noexcept { return span_.lost_context ? span_.header.from : nullptr; }
@@ -5958,16 +6127,15 @@ class otlp_encoder {
   static constexpr span_limits default_limits() noexcept { return {128, span_limits::unlimited, 128, 128, 128, 128}; }
 
  private:
-  void write_span(reverse_writer& out, clock_converter const& clock) {
+  struct times {
+    std::uint64_t start;
+    std::uint64_t end;
+  };
+  void write_span(reverse_writer& out, clock_converter const& clock, times of_span) {
     record_header const& header = span_.header;
     // What is left to be written after each event and link finds this room again: they ask for theirs besides.
     std::size_t const rest = 256 + span_.bound();
     out.require(rest);
-    bool const monotonic = (header.meta.flags & monotonic_ticks) != 0;
-    std::uint64_t const start = (header.meta.flags & unix_start) != 0 ? header.start_ticks : clock.to_unix(header.start_ticks, monotonic);
-    // Two reads of a coarse counter may be one tick; a span that takes no time is a mistake to some backends, and they say so on it.
-    std::uint64_t const end = std::max(start + 1, (header.meta.flags & unix_end) != 0 ? header.end_ticks : clock.to_unix(header.end_ticks, monotonic));
-
     std::size_t const since = out.size();
     bool const remote = (header.meta.flags & parent_is_remote) != 0;
     out.fixed32_field(16, flags_of(header.meta.trace_flags, remote));
@@ -5980,11 +6148,11 @@ class otlp_encoder {
     if (span_.dropped_links != 0) out.varint_field(14, span_.dropped_links);
     for (std::size_t at = span_.link_count(); at-- != 0;) write_link(out, span_.link(at), rest);
     if (span_.dropped_events != 0) out.varint_field(12, span_.dropped_events);
-    for (std::size_t at = span_.event_count(); at-- != 0;) write_event(out, span_.event(at), clock, {start, end}, rest);
+    for (std::size_t at = span_.event_count(); at-- != 0;) write_event(out, at, clock, of_span, rest);
     if (std::uint64_t const dropped = span_.attributes.dropped() + span_.left_out) out.varint_field(10, dropped);
     if (span_.attributes.size() != 0) span_.attributes.write(out, 9, span_.limits().attribute_value_length);
-    out.fixed64_field(8, end);
-    out.fixed64_field(7, start);
+    out.fixed64_field(8, of_span.end);
+    out.fixed64_field(7, of_span.start);
     out.varint_field(6, static_cast<std::uint64_t>(header.meta.kind));
     span_.name.write_key(out, 5);
     if (header.parent.valid()) out.bytes_field(4, header.parent.bytes());
@@ -5993,16 +6161,14 @@ class otlp_encoder {
     out.bytes_field(1, header.trace.bytes());
     out.end_message(2, since);  // ScopeSpans.spans
   }
-  struct times {
-    std::uint64_t start;
-    std::uint64_t end;
-  };
-  void write_event(reverse_writer& out, keyed_entry const& event, clock_converter const& clock, times of_span, std::size_t rest) {
-    span_.collect_attributes(event.entry, event_attributes_);
-    out.require(rest + 96 + event.key_bound() + event_attributes_.bound(event.entry.value_size()));
+  void write_event(reverse_writer& out, std::size_t at, clock_converter const& clock, times of_span, std::size_t rest) {
+    keyed_entry const& event = span_.event(at);
+    attribute_set* attributes = span_.edited(at);
+    if (attributes == nullptr) span_.collect_attributes(event.entry, *(attributes = &event_attributes_));
+    out.require(rest + 96 + event.key_bound() + attributes->bound(event.entry.value_size() + span_.kept_bytes()));
     std::size_t const since = out.size();
-    if (event_attributes_.dropped() != 0) out.varint_field(4, event_attributes_.dropped());
-    event_attributes_.write(out, 3, span_.limits().attribute_value_length);
+    if (attributes->dropped() != 0) out.varint_field(4, attributes->dropped());
+    attributes->write(out, 3, span_.limits().attribute_value_length);
     event.write_key(out, 2);
     std::uint64_t const ticks = event.entry.word();
     bool const is_said = (ticks & unix_event_time) != 0;
@@ -6218,6 +6384,82 @@ attribute_list batch::resource() const {
     if (request.is(1, detail::wire_type::bytes)) return detail::read_resource(request.bytes());
   return {};
 }
+
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/edit.hpp ---------------------------------------------------------------------------------------------------------
+
+// The bodies of ended_span: a collected span looked at and changed. Background thread.
+
+namespace nanospan::inline v0 {
+namespace detail {
+
+// A value in a record as an object.
+inline attribute_value value_of(entry_view const& one) {
+  auto const number = [](entry_type type, std::uint64_t word) -> attribute_value {
+    if (type == entry_type::boolean) return word != 0;
+    if (type == entry_type::floating) return std::bit_cast<double>(word);
+    if (type == entry_type::unsigned_integer && word > 0x7fff'ffff'ffff'ffffu) return std::to_string(word);
+    return static_cast<std::int64_t>(word);
+  };
+  switch (one.type()) {
+    case entry_type::string: return std::string{one.text()};
+    case entry_type::type_name: return demangled(one.text());
+    case entry_type::bytes: return std::vector<std::byte>(one.value(), one.value() + one.value_size());
+    case entry_type::array: break;
+    default: return number(one.type(), one.word());
+  }
+  // By the way that it goes to a collector, and back.
+  reverse_writer out{3 * one.value_size() + 256};
+  write_array(out, one.text(), span_limits::unlimited);
+  attribute_value read;
+  read_value(out.view(), read);
+  return read;
+}
+
+}  // namespace detail
+
+std::size_t editable_attributes::size() const noexcept { return which_.size(); }
+std::string_view editable_attributes::key(std::size_t n) const { return which_[n].key(); }
+attribute_value editable_attributes::value(std::size_t n) const { return detail::value_of(which_[n].entry); }
+bool editable_attributes::has(std::string_view key) const { return find(key) != size(); }
+attribute_value editable_attributes::get(std::string_view key) const {
+  std::size_t const at = find(key);
+  return at == size() ? attribute_value{std::string{}} : value(at);
+}
+void editable_attributes::set(std::string_view key, attribute_value const& value) { which_.add({of_.keep(key, value), nullptr}); }
+bool editable_attributes::erase(std::string_view key) {
+  std::size_t const at = find(key);
+  if (at == size()) return false;
+  which_.erase(at);
+  return true;
+}
+std::size_t editable_attributes::find(std::string_view key) const {
+  std::size_t at = 0;
+  while (at < size() && which_[at].key() != key) ++at;
+  return at;
+}
+
+nanospan::trace_id ended_span::trace_id() const noexcept { return of_.header.trace; }
+nanospan::span_id ended_span::span_id() const noexcept { return of_.header.span; }
+nanospan::span_id ended_span::parent_span_id() const noexcept { return of_.header.parent; }
+span_kind ended_span::kind() const noexcept { return of_.header.meta.kind; }
+bool ended_span::sampled() const noexcept { return (of_.header.meta.trace_flags & sampled_flag) != 0; }
+
+std::string_view ended_span::name() const { return of_.name.key(); }
+void ended_span::rename(std::string_view name) { of_.name = {of_.keep(name, false), nullptr}; }
+span_status ended_span::status() const noexcept { return static_cast<span_status>(of_.header.meta.status); }
+std::string_view ended_span::status_message() const noexcept { return status() == span_status::error ? of_.status : std::string_view{}; }
+void ended_span::set_status(span_status status, std::string_view message) {
+  of_.status = of_.keep({}, std::string{message}).text();
+  of_.header.meta.status = static_cast<std::uint8_t>(status);
+}
+
+editable_attributes ended_span::attributes() noexcept { return {of_, of_.attributes}; }
+std::size_t ended_span::event_count() const noexcept { return of_.event_count(); }
+std::string_view ended_span::event_name(std::size_t n) const { return of_.event(n).key(); }
+editable_attributes ended_span::event_attributes(std::size_t n) { return {of_, of_.edit_event(n)}; }
+void ended_span::erase_event(std::size_t n) noexcept { of_.erase_event(n); }
 
 }  // namespace nanospan::inline v0
 
@@ -7034,8 +7276,8 @@ struct collector_limits {
 
 class collector {
  public:
-  collector(collector_limits limits, std::string resource, std::string_view schema_url = {}, clock_source clock = {}, messages report = {default_message_handler})
-      : limits_{limits}, clock_{clock}, encoder_{std::move(resource), schema_url, limits.spans}, report_{report} {}
+  collector(collector_limits limits, std::string resource, std::string_view schema_url = {}, clock_source clock = {}, messages report = {default_message_handler}, span_hook hook = {})
+      : limits_{limits}, clock_{clock}, encoder_{std::move(resource), schema_url, limits.spans}, report_{report}, hook_{std::move(hook)} {}
 
   // One pass. `emit(batch&&)` is called for each batch that is full. Throws std::bad_alloc before it has read anything; spans for which
   // there is no memory later are dropped and counted.
@@ -7122,25 +7364,42 @@ class collector {
 
   template <typename Emit>
   void take(std::byte const* record, Emit& emit) {
-    record_meta meta{};
-    std::memcpy(&meta, record, sizeof meta);
-    if ((meta.trace_flags & sampled_flag) != 0) encode(record);
-    else background.discarded_record_only.add(1);
-    std::free(otlp_encoder::heap_of(record).block);
-    if (encoder_.span_count() >= limits_.batch_spans || encoder_.bytes() >= limits_.batch_bytes) cut(emit);
-  }
-
-  void encode(std::byte const* record) {
     if (encoder_.span_count() == 0) first_span_ = monotonic_nanoseconds();
     try {
-      encoder_.add(record, clock_);
+      bool recorded_only = false;
+      bool const encoded = encoder_.add(record, clock_, [&](ended_span& span) noexcept {
+        if (hook_) show(span);
+        recorded_only = !span.sampled() && !span.dropped();
+        if (recorded_only) span.drop();
+      });
+      if (!encoded) [[unlikely]]
+        (recorded_only ? background.discarded_record_only : background.discarded_hook).add(1);
       if (site const* const lost = encoder_.lost_context()) [[unlikely]]
         tell_lost_context(*lost);
     } catch (std::bad_alloc const&) {
       background.dropped_no_memory.add(1);
     }
+    std::free(otlp_encoder::heap_of(record).block);
+    if (encoder_.span_count() >= limits_.batch_spans || encoder_.bytes() >= limits_.batch_bytes) cut(emit);
   }
-
+  void show(ended_span& span) noexcept {
+    try {
+      hook_(span);
+    } catch (std::exception const& error) {
+      tell_failed_hook(error.what());
+    } catch (...) {
+      tell_failed_hook("no std::exception");
+    }
+  }
+  // Once; the rest is counted.
+  void tell_failed_hook(char const* why) noexcept {
+    background.hook_failed.add(1);
+    if (std::exchange(told_failed_hook_, true)) return;
+    try {
+      report_.warn(joined({"options.on_end threw, and its span is exported as it stands: ", why}));
+    } catch (...) {  // no memory, no message
+    }
+  }
   // A thread or a callback that its context did not reach, most often.
   NANOSPAN_DETAIL_COLD void tell_lost_context(site const& from) const {
     report_.warn(joined({"\"", {from.name, from.name_size}, "\" (", from.file, ":", std::to_string(from.line),
@@ -7152,6 +7411,8 @@ class collector {
   clock_converter clock_;
   otlp_encoder encoder_;
   messages report_;
+  span_hook hook_;
+  bool told_failed_hook_ = false;
   std::vector<seen> seen_;
   double fullest_ = 0;
   std::uint64_t first_span_ = 0;
@@ -7410,7 +7671,7 @@ class pipeline : export_wait {
       : options_{std::move(with)},
         report_{report},
         collector_{{options_.max_batch_spans, options_.max_batch_bytes, nanoseconds(options_.schedule_delay), options_.limits},
-                   common.encoded(), common.schema_url(), {}, report},
+                   common.encoded(), common.schema_url(), {}, report, options_.on_end},
         sender_{std::move(options_.exporter), {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report},
         owner_process_{::getpid()} {
     if (!wake_.made()) throw configuration_error{"no descriptor left for the background thread's wake-up pipe"};

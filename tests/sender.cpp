@@ -92,6 +92,8 @@ class sending {
     detail::background.dropped_queue_full.add(before_.queue_full);
     detail::background.dropped_export_failed.add(before_.export_failed);
     detail::background.dropped_shutdown.add(before_.shutdown);
+    detail::background.discarded_hook.add(discarded_before_.hook);
+    detail::background.discarded_record_only.add(discarded_before_.record_only);
   }
 
   static counts counted() {
@@ -129,6 +131,7 @@ class sending {
 
  private:
   counts const before_ = counted();
+  nanospan::stats_snapshot::discards const discarded_before_ = nanospan::stats().discarded;
 };
 
 bool has(std::string const& text, std::string const& part) { return text.find(part) != std::string::npos; }

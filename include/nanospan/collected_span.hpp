@@ -5,8 +5,11 @@
 // up. One object for all spans, one after another; what it holds points into the record. Background thread.
 
 #include <nanospan/attribute_set.hpp>
+#include <nanospan/detail/kept_entry.hpp>
 #include <nanospan/options.hpp>
 #include <nanospan/scope_list.hpp>
+
+#include <list>
 
 namespace nanospan::inline v0::detail {
 
@@ -62,6 +65,36 @@ class collected_span {
     into.clear();
     for_each_attribute_of(of, [&](entry_view const& one) { into.add(one, literals_); });
   }
+
+  // ---- what a hook changes; it lasts until the next span ---------------------------------------------------------------------------
+
+  // An attribute that is in no record. Throws std::bad_alloc.
+  entry_view keep(std::string_view key, attribute_value const& value) {
+    kept_entry const& added = kept_.emplace_back(key, value);
+    entry_bytes_ += added.size();
+    return added.view();
+  }
+  // An event's attributes, to be written in the place of those in the record. Throws std::bad_alloc.
+  attribute_set& edit_event(std::size_t at) {
+    for (edited_event& one : edited_)
+      if (one.event == at) return one.attributes;
+    edited_event& added = edited_.emplace_back(at, attribute_set{limits_.attribute_count_per_event});
+    collect_attributes(event(at).entry, added.attributes);
+    return added.attributes;
+  }
+  void erase_event(std::size_t at) noexcept {
+    std::move(&events_[at + 1], &events_[event_count_], &events_[at]);
+    --event_count_;
+    std::erase_if(edited_, [&](edited_event const& one) { return one.event == at; });
+    for (edited_event& one : edited_) one.event -= one.event > at ? 1 : 0;
+  }
+  // Null where nobody looked at them.
+  attribute_set* edited(std::size_t event) noexcept {
+    for (edited_event& one : edited_)
+      if (one.event == event) return &one.attributes;
+    return nullptr;
+  }
+  std::size_t kept_bytes() const noexcept { return entry_bytes_; }
 
   // No address is known any more.
   void forget_literals() noexcept {
@@ -119,7 +152,14 @@ class collected_span {
     dropped_links = 0;
     status = {};
     tracestate = {};
+    if (!kept_.empty()) kept_.clear();
+    if (!edited_.empty()) edited_.clear();
   }
+  struct edited_event {
+    edited_event(std::size_t of, attribute_set&& has) noexcept : event{of}, attributes{std::move(has)} {}
+    std::size_t event;
+    attribute_set attributes;
+  };
   known_site& known(site const& from) {
     if (known_site* const found = sites_.find(&from)) [[likely]]
       return *found;
@@ -185,6 +225,8 @@ class collected_span {
   std::unique_ptr<entry_view[]> links_;
   std::size_t link_count_ = 0;
   std::size_t entry_bytes_ = 0;
+  std::deque<kept_entry> kept_;
+  std::list<edited_event> edited_;  // an editable_attributes refers to one
 };
 
 }  // namespace nanospan::inline v0::detail

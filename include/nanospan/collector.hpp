@@ -24,8 +24,8 @@ struct collector_limits {
 
 class collector {
  public:
-  collector(collector_limits limits, std::string resource, std::string_view schema_url = {}, clock_source clock = {}, messages report = {default_message_handler})
-      : limits_{limits}, clock_{clock}, encoder_{std::move(resource), schema_url, limits.spans}, report_{report} {}
+  collector(collector_limits limits, std::string resource, std::string_view schema_url = {}, clock_source clock = {}, messages report = {default_message_handler}, span_hook hook = {})
+      : limits_{limits}, clock_{clock}, encoder_{std::move(resource), schema_url, limits.spans}, report_{report}, hook_{std::move(hook)} {}
 
   // One pass. `emit(batch&&)` is called for each batch that is full. Throws std::bad_alloc before it has read anything; spans for which
   // there is no memory later are dropped and counted.
@@ -112,25 +112,42 @@ class collector {
 
   template <typename Emit>
   void take(std::byte const* record, Emit& emit) {
-    record_meta meta{};
-    std::memcpy(&meta, record, sizeof meta);
-    if ((meta.trace_flags & sampled_flag) != 0) encode(record);
-    else background.discarded_record_only.add(1);
-    std::free(otlp_encoder::heap_of(record).block);
-    if (encoder_.span_count() >= limits_.batch_spans || encoder_.bytes() >= limits_.batch_bytes) cut(emit);
-  }
-
-  void encode(std::byte const* record) {
     if (encoder_.span_count() == 0) first_span_ = monotonic_nanoseconds();
     try {
-      encoder_.add(record, clock_);
+      bool recorded_only = false;
+      bool const encoded = encoder_.add(record, clock_, [&](ended_span& span) noexcept {
+        if (hook_) show(span);
+        recorded_only = !span.sampled() && !span.dropped();
+        if (recorded_only) span.drop();
+      });
+      if (!encoded) [[unlikely]]
+        (recorded_only ? background.discarded_record_only : background.discarded_hook).add(1);
       if (site const* const lost = encoder_.lost_context()) [[unlikely]]
         tell_lost_context(*lost);
     } catch (std::bad_alloc const&) {
       background.dropped_no_memory.add(1);
     }
+    std::free(otlp_encoder::heap_of(record).block);
+    if (encoder_.span_count() >= limits_.batch_spans || encoder_.bytes() >= limits_.batch_bytes) cut(emit);
   }
-
+  void show(ended_span& span) noexcept {
+    try {
+      hook_(span);
+    } catch (std::exception const& error) {
+      tell_failed_hook(error.what());
+    } catch (...) {
+      tell_failed_hook("no std::exception");
+    }
+  }
+  // Once; the rest is counted.
+  void tell_failed_hook(char const* why) noexcept {
+    background.hook_failed.add(1);
+    if (std::exchange(told_failed_hook_, true)) return;
+    try {
+      report_.warn(joined({"options.on_end threw, and its span is exported as it stands: ", why}));
+    } catch (...) {  // no memory, no message
+    }
+  }
   // A thread or a callback that its context did not reach, most often.
   NANOSPAN_DETAIL_COLD void tell_lost_context(site const& from) const {
     report_.warn(joined({"\"", {from.name, from.name_size}, "\" (", from.file, ":", std::to_string(from.line),
@@ -142,6 +159,8 @@ class collector {
   clock_converter clock_;
   otlp_encoder encoder_;
   messages report_;
+  span_hook hook_;
+  bool told_failed_hook_ = false;
   std::vector<seen> seen_;
   double fullest_ = 0;
   std::uint64_t first_span_ = 0;

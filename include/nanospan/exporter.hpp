@@ -10,9 +10,6 @@ namespace nanospan::inline v0 {
 
 // ---- what a finished span looks like to an exporter that reads it -----------------------------------------------------------
 
-/// OTLP's status code.
-enum class span_status : std::uint8_t { unset = 0, ok = 1, error = 2 };
-
 struct event_data {
   std::string name;
   std::uint64_t time_unix_nano = 0;

@@ -4,7 +4,7 @@
 // What main says about tracing. Declarations only. Where an option is left at its default, the OTEL_ variable named beside it
 // decides; where there is none either, the default named here.
 
-#include <nanospan/attribute_value.hpp>
+#include <nanospan/ended_span.hpp>
 #include <nanospan/sampler.hpp>
 
 #include <cstddef>
@@ -127,6 +127,10 @@ struct options {
 
   /// How much of a span is kept.
   span_limits limits = {};
+  /// Sees each span that has ended, and may redact, enrich, rename or drop it: `[](nanospan::ended_span& s) { s.attributes().erase("user.email"); }`. On the background
+  /// thread, which it must not block, before encoding; what it says itself by macros is not recorded. Where it throws, the span is exported as it stands, and
+  /// counted (stats().hook_failed).
+  span_hook on_end = {};
 
   /// A batch is sent when it holds so many spans or bytes, or when its first span is so old, or on flush. Zero spans:
   /// OTEL_BSP_MAX_EXPORT_BATCH_SIZE, else 512, and no more than OTEL_BSP_MAX_QUEUE_SIZE.

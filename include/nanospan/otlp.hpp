@@ -6,6 +6,7 @@
 
 #include <nanospan/clock_converter.hpp>
 #include <nanospan/collected_span.hpp>
+#include <nanospan/ended_span.hpp>
 #include <nanospan/exporter.hpp>
 
 namespace nanospan::inline v0::detail {
@@ -23,19 +24,34 @@ class otlp_encoder {
   std::size_t span_count() const noexcept { return spans_; }
   std::size_t bytes() const noexcept { return bytes_; }
 
-  // Appends a record's span. Throws std::bad_alloc, the batch unchanged.
-  void add(std::byte const* record, clock_converter const& clock) {
+  // Appends a record's span, once `hook(ended_span&)` has seen it; false where that dropped it. Throws std::bad_alloc and what the hook throws, the batch
+  // unchanged.
+  template <typename Hook>
+  bool add(std::byte const* record, clock_converter const& clock, Hook&& hook) {
     span_.collect(record);
+    record_header const& header = span_.header;
+    bool const monotonic = (header.meta.flags & monotonic_ticks) != 0;
+    std::uint64_t const start = (header.meta.flags & unix_start) != 0 ? header.start_ticks : clock.to_unix(header.start_ticks, monotonic);
+    // Two reads of a coarse counter may be one tick; a span that takes no time is a mistake to some backends, and they say so on it.
+    std::uint64_t const end = std::max(start + 1, (header.meta.flags & unix_end) != 0 ? header.end_ticks : clock.to_unix(header.end_ticks, monotonic));
+    ended_span shown{span_, start, end};
+    hook(shown);
+    if (shown.dropped()) return false;
+
     reverse_writer& out = span_.scope->spans;
     std::size_t const before = out.size();
     try {
-      write_span(out, clock);
+      write_span(out, clock, {start, end});
     } catch (...) {
       out.rewind(before);
       throw;
     }
     ++spans_;
     bytes_ += out.size() - before;
+    return true;
+  }
+  void add(std::byte const* record, clock_converter const& clock) {
+    add(record, clock, [](ended_span const&) {});
   }
   // The site of the span that was added last, where it seems to have lost its context, for the first time; else null.
   site const* lost_context() const noexcept { return span_.lost_context ? span_.header.from : nullptr; }
@@ -88,16 +104,15 @@ class otlp_encoder {
   static constexpr span_limits default_limits() noexcept { return {128, span_limits::unlimited, 128, 128, 128, 128}; }
 
  private:
-  void write_span(reverse_writer& out, clock_converter const& clock) {
+  struct times {
+    std::uint64_t start;
+    std::uint64_t end;
+  };
+  void write_span(reverse_writer& out, clock_converter const& clock, times of_span) {
     record_header const& header = span_.header;
     // What is left to be written after each event and link finds this room again: they ask for theirs besides.
     std::size_t const rest = 256 + span_.bound();
     out.require(rest);
-    bool const monotonic = (header.meta.flags & monotonic_ticks) != 0;
-    std::uint64_t const start = (header.meta.flags & unix_start) != 0 ? header.start_ticks : clock.to_unix(header.start_ticks, monotonic);
-    // Two reads of a coarse counter may be one tick; a span that takes no time is a mistake to some backends, and they say so on it.
-    std::uint64_t const end = std::max(start + 1, (header.meta.flags & unix_end) != 0 ? header.end_ticks : clock.to_unix(header.end_ticks, monotonic));
-
     std::size_t const since = out.size();
     bool const remote = (header.meta.flags & parent_is_remote) != 0;
     out.fixed32_field(16, flags_of(header.meta.trace_flags, remote));
@@ -110,11 +125,11 @@ class otlp_encoder {
     if (span_.dropped_links != 0) out.varint_field(14, span_.dropped_links);
     for (std::size_t at = span_.link_count(); at-- != 0;) write_link(out, span_.link(at), rest);
     if (span_.dropped_events != 0) out.varint_field(12, span_.dropped_events);
-    for (std::size_t at = span_.event_count(); at-- != 0;) write_event(out, span_.event(at), clock, {start, end}, rest);
+    for (std::size_t at = span_.event_count(); at-- != 0;) write_event(out, at, clock, of_span, rest);
     if (std::uint64_t const dropped = span_.attributes.dropped() + span_.left_out) out.varint_field(10, dropped);
     if (span_.attributes.size() != 0) span_.attributes.write(out, 9, span_.limits().attribute_value_length);
-    out.fixed64_field(8, end);
-    out.fixed64_field(7, start);
+    out.fixed64_field(8, of_span.end);
+    out.fixed64_field(7, of_span.start);
     out.varint_field(6, static_cast<std::uint64_t>(header.meta.kind));
     span_.name.write_key(out, 5);
     if (header.parent.valid()) out.bytes_field(4, header.parent.bytes());
@@ -123,16 +138,14 @@ class otlp_encoder {
     out.bytes_field(1, header.trace.bytes());
     out.end_message(2, since);  // ScopeSpans.spans
   }
-  struct times {
-    std::uint64_t start;
-    std::uint64_t end;
-  };
-  void write_event(reverse_writer& out, keyed_entry const& event, clock_converter const& clock, times of_span, std::size_t rest) {
-    span_.collect_attributes(event.entry, event_attributes_);
-    out.require(rest + 96 + event.key_bound() + event_attributes_.bound(event.entry.value_size()));
+  void write_event(reverse_writer& out, std::size_t at, clock_converter const& clock, times of_span, std::size_t rest) {
+    keyed_entry const& event = span_.event(at);
+    attribute_set* attributes = span_.edited(at);
+    if (attributes == nullptr) span_.collect_attributes(event.entry, *(attributes = &event_attributes_));
+    out.require(rest + 96 + event.key_bound() + attributes->bound(event.entry.value_size() + span_.kept_bytes()));
     std::size_t const since = out.size();
-    if (event_attributes_.dropped() != 0) out.varint_field(4, event_attributes_.dropped());
-    event_attributes_.write(out, 3, span_.limits().attribute_value_length);
+    if (attributes->dropped() != 0) out.varint_field(4, attributes->dropped());
+    attributes->write(out, 3, span_.limits().attribute_value_length);
     event.write_key(out, 2);
     std::uint64_t const ticks = event.entry.word();
     bool const is_said = (ticks & unix_event_time) != 0;

@@ -27,7 +27,7 @@ class pipeline : export_wait {
       : options_{std::move(with)},
         report_{report},
         collector_{{options_.max_batch_spans, options_.max_batch_bytes, nanoseconds(options_.schedule_delay), options_.limits},
-                   common.encoded(), common.schema_url(), {}, report},
+                   common.encoded(), common.schema_url(), {}, report, options_.on_end},
         sender_{std::move(options_.exporter), {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report},
         owner_process_{::getpid()} {
     if (!wake_.made()) throw configuration_error{"no descriptor left for the background thread's wake-up pipe"};

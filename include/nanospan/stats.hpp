@@ -47,6 +47,8 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   std::uint64_t held = 0;         ///< in rings, batches and queue
   std::uint64_t misused = 0;      ///< not spans: NANOSPAN_SET and its like where no span was open, scopes closed out of order
 
+  std::uint64_t hook_failed = 0;  ///< of those exported or still held: options.on_end threw
+
   std::uint64_t in_flight = 0;           ///< of those held: given to the exporter at least once
   std::uint64_t passed = 0;              ///< given to the exporter at least once, whatever became of them
   std::uint64_t passed_queue_full = 0;   ///< of dropped.queue_full: had been given to the exporter
@@ -101,6 +103,7 @@ struct background_counters {
   counter dropped_shutdown;
   counter discarded_hook;
   counter discarded_record_only;
+  counter hook_failed;
   counter passed;
   counter passed_queue_full;
   counter passed_shutdown;
@@ -110,7 +113,7 @@ struct background_counters {
   std::atomic<std::uint64_t> queue_limit_bytes{0};
 
   void reset() noexcept {
-    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_no_memory, &dropped_shutdown, &discarded_hook, &discarded_record_only, &passed,
+    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_no_memory, &dropped_shutdown, &discarded_hook, &discarded_record_only, &hook_failed, &passed,
                          &passed_queue_full, &passed_shutdown})
       one->reset();
     for (export_counters& one : exports) {
@@ -140,6 +143,7 @@ inline stats_snapshot stats() noexcept {
   now.discarded.hook = done.discarded_hook.read();
   now.discarded.record_only = done.discarded_record_only.read();
   std::uint64_t const settled = now.accounted();
+  now.hook_failed = done.hook_failed.read();
   now.passed_queue_full = done.passed_queue_full.read();
   now.passed_shutdown = done.passed_shutdown.read();
   auto const operations = [](detail::export_end how) {

@@ -13,6 +13,7 @@
 #include <string>
 #include <utility>
 
+#include <malloc.h>
 #include <unistd.h>
 #include <valgrind/callgrind.h>
 
@@ -135,6 +136,9 @@ void show_bytes(nanospan::tracer_provider& tracing, char const* what, loop recor
 }  // namespace
 
 int main() {
+  // Whether a freed batch lay at the end of the heap, and is given back, is its layout's affair and no span's.
+  ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  ::mallopt(M_TOP_PAD, 64 << 20);
   count("nothing", repeat<nothing>);
   count("one allocation", repeat<one_allocation>);
   count("one system call", repeat<one_system_call>);
