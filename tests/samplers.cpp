@@ -291,6 +291,13 @@ TEST_CASE("a rate limit lets that many through at once, and then one each time i
   CHECK(sampled_of(tested, 100, now) == 7);
 }
 
+TEST_CASE("a rate limit whose share of a second is no whole number of nanoseconds lets nothing through before it has passed") {
+  rate_limiting_sampler const tested{3, read_rate_clock};
+  CHECK(sampled_of(tested, 100, second) == 3);
+  CHECK(sampled_of(tested, 100, second + 333'333'333) == 0);
+  CHECK(sampled_of(tested, 100, second + 333'333'334) == 1);
+}
+
 TEST_CASE("over a long time a rate limit keeps its rate, whole or broken, below one a second too") {
   for (double const rate : {0.1, 0.5, 1.0, 2.5, 3.0, 7.0, 999.0}) {
     CAPTURE(rate);

@@ -21,8 +21,10 @@ inline std::string shortest_text(double value) {
 
 // Whether `text` is what `pattern` says; each * in it stands for any characters, or none.
 inline bool matches(std::string_view pattern, std::string_view text) noexcept {
-  std::size_t in_pattern = 0, in_text = 0;
-  std::size_t star = std::string_view::npos, resume = 0;  // the last *, and where in the text what follows it is looked for next
+  std::size_t in_pattern = 0;
+  std::size_t in_text = 0;
+  std::size_t star = std::string_view::npos;  // the last *,
+  std::size_t resume = 0;                     // and where in the text what follows it is looked for next
   while (in_text < text.size()) {
     if (in_pattern < pattern.size() && pattern[in_pattern] == '*') {
       star = in_pattern++;
