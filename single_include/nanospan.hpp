@@ -257,6 +257,7 @@ inline constexpr std::uint8_t random_flag = 0x02;
 namespace detail {
 
 struct active_context;
+struct b3;
 struct thread_slot;
 
 // A value that the compiler keeps in one general register: it then neither widens the load before nor the store after.
@@ -314,47 +315,56 @@ NANOSPAN_DETAIL_INLINE void copy_text(std::byte* to, char const* from, std::size
   }
 }
 
-// An immutable text with a count of its owners: a context's tracestate. Made once where the context arrives.
-struct shared_text {
+// What a context carries besides its ids, each in its header's form: immutable, with a count of its owners. Made once, where the context is.
+struct context_state {
   std::atomic<std::uint32_t> owners;
-  std::uint32_t size;
+  std::uint16_t tracestate_bytes;
+  std::uint16_t baggage_bytes;
+  bool b3_debug;  // B3's emphasised "accept", which W3C's flags have no bit for
 
-  std::string_view view() const noexcept { return {reinterpret_cast<char const*>(this + 1), size}; }
+  std::string_view tracestate() const noexcept { return {reinterpret_cast<char const*>(this + 1), tracestate_bytes}; }
+  std::string_view baggage() const noexcept { return {reinterpret_cast<char const*>(this + 1) + tracestate_bytes, baggage_bytes}; }
 
-  // One block; null for an empty text or without memory.
-  static shared_text* make(std::string_view text) noexcept {
-    if (text.empty() || text.size() > 0xffff) return nullptr;
-    void* const block = std::malloc(sizeof(shared_text) + text.size());
+  // One block; null without memory, and where there is nothing to carry. A text that is too long is left out whole.
+  static context_state* make(std::string_view tracestate, std::string_view baggage, bool b3_debug) noexcept {
+    constexpr std::size_t most = 0xffff;
+    if (tracestate.size() > most) tracestate = {};
+    if (baggage.size() > most) baggage = {};
+    if (tracestate.empty() && baggage.empty() && !b3_debug) return nullptr;
+    void* const block = std::malloc(sizeof(context_state) + tracestate.size() + baggage.size());
     if (block == nullptr) return nullptr;
-    auto* const made = ::new (block) shared_text{{1}, static_cast<std::uint32_t>(text.size())};
-    std::memcpy(reinterpret_cast<char*>(made + 1), text.data(), text.size());
+    auto* const made = ::new (block) context_state{{1}, static_cast<std::uint16_t>(tracestate.size()), static_cast<std::uint16_t>(baggage.size()), b3_debug};
+    auto* const text = reinterpret_cast<char*>(made + 1);
+    if (!tracestate.empty()) std::memcpy(text, tracestate.data(), tracestate.size());
+    if (!baggage.empty()) std::memcpy(text + tracestate.size(), baggage.data(), baggage.size());
     return made;
   }
-  static shared_text* share(shared_text* text) noexcept {
-    if (text != nullptr) [[unlikely]]
-      text->owners.fetch_add(1, std::memory_order_relaxed);  // Relaxed: whoever copies already owns one.
-    return text;
+  static context_state* share(context_state* state) noexcept {
+    if (state != nullptr) [[unlikely]]
+      state->owners.fetch_add(1, std::memory_order_relaxed);  // Relaxed: whoever copies already owns one.
+    return state;
   }
-  static void release(shared_text* text) noexcept {
+  static void release(context_state* state) noexcept {
     // Acquire and release pair with each other: the last owner frees after every other one's reads.
-    if (text != nullptr && text->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) [[unlikely]]
-      std::free(text);
+    if (state != nullptr && state->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) [[unlikely]]
+      std::free(state);
   }
 };
 
 }  // namespace detail
 
-/// What identifies a span to others: ids, flags, tracestate, and whether it came from another process. A value: copying costs
-/// 40 bytes (and one atomic increment where there is a tracestate); it never dangles and may outlive its span and thread.
+/// What identifies a span to others: ids, flags, tracestate, and whether it came from another process; and the baggage that goes with the
+/// work. A value: copying costs 40 bytes (and one atomic increment where there is tracestate or baggage); it never dangles and may
+/// outlive its span and thread. One without ids may carry baggage all the same: what starts in it is a root, and carries it on.
 class span_context {
  public:
   span_context() noexcept = default;
   /// Copies `tracestate` (one over 65,535 bytes is left out; without memory the context has none).
   span_context(nanospan::trace_id trace, nanospan::span_id span, std::uint8_t trace_flags, bool remote = false,
                std::string_view tracestate = {}) noexcept
-      : trace_{trace}, span_{span}, flags_{trace_flags}, remote_{remote}, state_{detail::shared_text::make(tracestate)} {}
+      : trace_{trace}, span_{span}, flags_{trace_flags}, remote_{remote}, state_{detail::context_state::make(tracestate, {}, false)} {}
   span_context(span_context const& other) noexcept
-      : trace_{other.trace_}, span_{other.span_}, flags_{other.flags_}, remote_{other.remote_}, state_{detail::shared_text::share(other.state_)} {}
+      : trace_{other.trace_}, span_{other.span_}, flags_{other.flags_}, remote_{other.remote_}, state_{detail::context_state::share(other.state_)} {}
   span_context(span_context&& other) noexcept
       : trace_{other.trace_}, span_{other.span_}, flags_{other.flags_}, remote_{other.remote_}, state_{std::exchange(other.state_, nullptr)} {}
   span_context& operator=(span_context other) noexcept {
@@ -365,7 +375,7 @@ class span_context {
     std::swap(state_, other.state_);
     return *this;
   }
-  ~span_context() { detail::shared_text::release(state_); }
+  ~span_context() { detail::context_state::release(state_); }
 
   bool valid() const noexcept { return trace_.valid() && span_.valid(); }
   nanospan::trace_id trace_id() const noexcept { return trace_; }
@@ -374,22 +384,37 @@ class span_context {
   bool sampled() const noexcept { return (flags_ & sampled_flag) != 0; }
   bool remote() const noexcept { return remote_; }
   /// Valid while this object lives.
-  std::string_view tracestate() const noexcept { return state_ != nullptr ? state_->view() : std::string_view{}; }
+  std::string_view tracestate() const noexcept { return state_ != nullptr ? state_->tracestate() : std::string_view{}; }
+  /// In the form of W3C's header: "user=42,tier=gold". Valid while this object lives. nanospan::baggage reads it.
+  std::string_view baggage() const noexcept { return state_ != nullptr ? state_->baggage() : std::string_view{}; }
+
+  /// The same context with another baggage, or tracestate, in its header's form; empty for none. Copies the text: one over 65,535 bytes is
+  /// left out; without memory both are. Only what the standard allows will be injected.
+  span_context with_baggage(std::string_view text) const noexcept { return with_state(detail::context_state::make(valid() ? tracestate() : std::string_view{}, text, b3_debug())); }
+  span_context with_tracestate(std::string_view text) const noexcept { return with_state(detail::context_state::make(text, baggage(), b3_debug())); }
 
  private:
   friend struct detail::active_context;
+  friend struct detail::b3;
+
+  bool b3_debug() const noexcept { return state_ != nullptr && state_->b3_debug; }
+  span_context with_state(detail::context_state* state) const noexcept {
+    return {*this, state};
+  }
+  span_context(span_context const& of, detail::context_state* owned) noexcept
+      : trace_{of.trace_}, span_{of.span_}, flags_{of.flags_}, remote_{of.remote_}, state_{owned} {}
 
   nanospan::trace_id trace_{};
   nanospan::span_id span_{};
   std::uint8_t flags_ = 0;
   bool remote_ = false;
-  detail::shared_text* state_ = nullptr;
+  detail::context_state* state_ = nullptr;
 };
 
 namespace detail {
 
 // What a context is to the spans that start in it: where the sampler's plan holds its answer, as a shift. At 0 it holds none:
-// the long way, for roots, where there is a tracestate to share, and below a span that is recorded and not (yet) sampled.
+// the long way, for roots, where there is a state to share, and below a span that is recorded and not (yet) sampled.
 enum class parent_kind : std::uint8_t {
   long_way = 0, local_sampled = 2, local_not_sampled = 4, remote_sampled = 6, remote_not_sampled = 8, none = 10,
 };
@@ -410,28 +435,28 @@ struct context_meta {
 };
 static_assert(sizeof(context_meta) == 8);
 
-// A thread's current context. Where `span` is invalid there is none, whatever `trace` says; `state` is null then.
+// A thread's current context. Where `span` is invalid there is none, whatever `trace` says; there may be baggage, in `state`.
 struct active_context {
   nanospan::trace_id trace;
   nanospan::span_id span;
   context_meta meta;
-  shared_text* state;  // owned by the scope that installed it
+  context_state* state;  // owned by the scope that installed it
   void const* owner;   // the scope that installed it: compared; followed only where owner_is_span and the epoch hold
 
   bool valid() const noexcept { return span.valid(); }
   span_context share() const noexcept {
     span_context context;
+    context.state_ = context_state::share(state);
     if (!valid()) return context;
     context.trace_ = trace;
     context.span_ = span;
     context.flags_ = meta.flags;
     context.remote_ = meta.remote;
-    context.state_ = shared_text::share(state);
     return context;
   }
-  // An invalid context is no parent at all.
+  // An invalid context is no parent at all, but may have baggage. A tracestate is a trace's.
   static active_context of(span_context const& context) noexcept {
-    if (!context.valid()) return {};
+    if (!context.valid()) return {{}, {}, {}, context.tracestate().empty() ? context.state_ : nullptr, nullptr};
     auto const as_parent = context.state_ != nullptr ? parent_kind::long_way : kind_of_parent(context.flags_, context.remote_);
     return {context.trace_, context.span_, {0, context.flags_, context.remote_, false, as_parent}, context.state_, nullptr};
   }
@@ -1184,7 +1209,7 @@ class entry_buffer {
   // What a scoped_span puts back that had a trace or a state of its own. For these few it has no room but the last bytes inside.
   struct outer_context {
     nanospan::trace_id trace;
-    shared_text* state;
+    context_state* state;
   };
   void keep(outer_context const& outer) noexcept {
     constexpr std::uint32_t left = inline_entry_bytes - sizeof outer;
@@ -1577,7 +1602,7 @@ struct thread_slot {
   // Written by any thread: how often a scope of this thread was closed elsewhere or out of order.
   std::atomic<std::uint32_t> scopes_lost{0};
   // The state of contexts that have nothing to say in one and go the long way all the same: see parent_kind. One of its owners is the slot.
-  shared_text empty_state{{1}, 0};
+  context_state empty_state{{1}, 0, 0, false};
 };
 
 // What is one per process. Constant-initialised, never destroyed.
@@ -1845,7 +1870,7 @@ class context_scope : detail::scope {
  private:
   span_context context_;
   nanospan::trace_id trace_;  // what was current before
-  detail::shared_text* state_;
+  detail::context_state* state_;
   bool opened_;
 };
 
@@ -2091,7 +2116,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   NANOSPAN_DETAIL_OUT_OF_LINE span_context context() const noexcept {
     if (entries_.phase == phase::absent) return current();  // the parent's passes through unchanged
     bool const remote = entries_.phase == phase::passing && (header_.meta.flags & detail::parent_is_remote) != 0;
-    return {header_.trace, header_.span, header_.meta.trace_flags, remote, entries_.has_state() ? state_->view() : std::string_view{}};
+    detail::context_meta const meta{0, header_.meta.trace_flags, remote, false, {}};
+    return detail::active_context{header_.trace, header_.span, meta, entries_.has_state() ? state_ : nullptr, nullptr}.share();
   }
 
   /// Adds an event, now, or at the moment said. Attributes go on what it returns: `span.event("retry").set({"attempt", 2})`.
@@ -2180,7 +2206,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
       if (with != nullptr) entries_.discard();
       start_not_sampled(thread, meta.flags);
     }
-    if (has_parent) share_state(parent.state);
+    if (parent.state != nullptr) share_state(parent.state);  // of a context without a trace, too
     return true;
   }
   // The rest of it, where there is a sampler to ask. The trace's id is there, and what the user says besides, if anything.
@@ -2224,9 +2250,9 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     entries_.phase = now;
     entries_.state = detail::entry_buffer::state_kind::none;
   }
-  void share_state(detail::shared_text* state) noexcept {
+  void share_state(detail::context_state* state) noexcept {
     entries_.state = state != nullptr ? detail::entry_buffer::state_kind::outer : detail::entry_buffer::state_kind::none;
-    state_ = detail::shared_text::share(state);
+    state_ = detail::context_state::share(state);
   }
   NANOSPAN_DETAIL_INLINE void start_clock(std::uint32_t word) noexcept {
     header_.start_ticks = detail::read_clock((word & detail::recording_monotonic) != 0);
@@ -2249,7 +2275,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   void release_state() noexcept {
     if (entries_.has_state()) [[unlikely]] {
       entries_.state = detail::entry_buffer::state_kind::none;
-      detail::shared_text::release(state_);
+      detail::context_state::release(state_);
     }
   }
   void take(span_recorder& other) noexcept {
@@ -2300,12 +2326,13 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   }
 
   // What a result says besides whether the span is recorded. `outer` is what a scoped_span puts back at its end.
-  void heed(sampling_result const& result, detail::shared_text* parent_state, detail::entry_buffer::outer_context const& outer) noexcept {
+  void heed(sampling_result const& result, detail::context_state* parent_state, detail::entry_buffer::outer_context const& outer) noexcept {
     bool const is_record_only = result.decision() == sampling_decision::record_only;
     // One that is recorded only has a state always, so that its children go the long way: they are no unsampled span's, and no sampled one's.
     bool const needs_own = result.replaces_tracestate() || (is_record_only && parent_state == nullptr);
     if (needs_own) {
-      state_ = detail::shared_text::make(result.tracestate());
+      bool const has_parent_state = parent_state != nullptr;  // whose baggage stays
+      state_ = detail::context_state::make(result.tracestate(), has_parent_state ? parent_state->baggage() : std::string_view{}, has_parent_state && parent_state->b3_debug);
       entries_.state = state_ != nullptr ? detail::entry_buffer::state_kind::outer : detail::entry_buffer::state_kind::none;
       own_state(outer);
     } else {
@@ -2322,7 +2349,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (!entries_.has_state()) {
       detail::thread_slot* const slot = detail::this_thread.slot;
       if (slot == nullptr) return;  // at the end of the thread
-      state_ = detail::shared_text::share(&slot->empty_state);
+      state_ = detail::context_state::share(&slot->empty_state);
     }
     entries_.state = detail::entry_buffer::state_kind::own;
     entries_.keep(outer);
@@ -2373,14 +2400,17 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     return {this, offset};
   }
 
+  void add_text(detail::entry_type type, std::string_view text) noexcept {
+    if (text.empty()) return;
+    if (std::byte* const place = entries_.append({nullptr, 0, type, false}, text.size())) std::memcpy(place, text.data(), text.size());
+  }
   // The rare ends: entries on the heap, something left out, a tracestate, nothing decided yet.
   NANOSPAN_DETAIL_COLD void finish_slowly(detail::thread_block& thread) noexcept {
     if (entries_.phase == phase::undecided) decide();
     if (!recording()) return;
     entries_.phase = phase::ended;
-    if (std::string_view const tracestate = entries_.has_state() ? state_->view() : std::string_view{}; !tracestate.empty()) {
-      if (std::byte* const place = entries_.append({nullptr, 0, detail::entry_type::tracestate, false}, tracestate.size()))
-        std::memcpy(place, tracestate.data(), tracestate.size());
+    if (entries_.has_state()) {
+      add_text(detail::entry_type::tracestate, state_->tracestate());
     }
     entries_.append_dropped();
     std::byte* const bytes = entries_.bytes();
@@ -2446,7 +2476,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   static constexpr std::uint32_t most_copied_bytes = 4'096;
 
   detail::entry_buffer entries_;  // first: see there
-  detail::shared_text* state_;    // only where entries_.has_state()
+  detail::context_state* state_;    // only where entries_.has_state()
   union {
     detail::record_header header_;
   };
@@ -2619,10 +2649,10 @@ class scoped_span : public span_recorder, detail::scope {
   friend class span_recorder;
   // An undecided one has what its sampler needs, or will not get it any more.
   NANOSPAN_DETAIL_COLD void decide_now() noexcept {
-    using detail::shared_text;
-    shared_text* const state = state_;
+    using detail::context_state;
+    context_state* const state = state_;
     bool const has_outer_state = entries_.state == detail::entry_buffer::state_kind::outer;
-    shared_text* const parent_state = has_outer_state ? state : nullptr;
+    context_state* const parent_state = has_outer_state ? state : nullptr;
     auto const outer = has_outer_state ? detail::entry_buffer::outer_context{header().trace, state} : entries_.kept();
     detail::active_context const parent{header().trace, header().parent, replaced(), parent_state, nullptr};
     sampling_result const result = ask(who_is_asked(), {header().from, nullptr, 0, false, header().meta.kind}, parent);
@@ -2632,7 +2662,7 @@ class scoped_span : public span_recorder, detail::scope {
       entries_.discard();
     }
     heed(result, parent_state, outer);
-    shared_text::release(state);
+    context_state::release(state);
     auto& thread = detail::this_thread;
     if (!is_innermost(thread)) return;
     detail::context_meta meta = as_current();

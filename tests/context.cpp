@@ -27,7 +27,7 @@ constexpr span_id other_span{std::array<std::uint8_t, 8>{8, 7}};
 
 bool same(span_context const& a, span_context const& b) {
   return a.trace_id() == b.trace_id() && a.span_id() == b.span_id() && a.trace_flags() == b.trace_flags() &&
-         a.remote() == b.remote() && a.tracestate() == b.tracestate();
+         a.remote() == b.remote() && a.tracestate() == b.tracestate();  // not the baggage: it is no part of who the span is
 }
 
 }  // namespace
@@ -117,6 +117,37 @@ TEST_CASE("a tracestate of 65,535 bytes is kept, and one that is longer is not")
   span_context const without{trace, span, 1, false, std::string(65'537, 'x')};
   CHECK(without.tracestate().empty());
   CHECK(without.valid());
+}
+
+TEST_CASE("a context with another baggage, or tracestate, keeps everything else") {
+  span_context const context{trace, span, 3, true, "vendor=value"};
+  auto const both = context.with_baggage("user=42");
+  CHECK(same(both, context));
+  CHECK(both.baggage() == "user=42");
+  CHECK(context.baggage().empty());
+  CHECK(same(both.with_tracestate("other=1"), {trace, span, 3, true, "other=1"}));
+  CHECK(both.with_tracestate("other=1").baggage() == "user=42");
+  CHECK(both.with_baggage("").baggage().empty());
+  CHECK(same(both.with_baggage("").with_tracestate(""), {trace, span, 3, true}));
+}
+
+TEST_CASE("baggage needs no trace") {
+  CHECK(span_context{trace, span_id{}, 1, false, "vendor=value"}.with_baggage("user=42").tracestate().empty());
+  auto const alone = span_context{}.with_baggage("user=42");
+  CHECK_FALSE(alone.valid());
+  CHECK(alone.baggage() == "user=42");
+  nanospan::context_scope const here{alone};
+  CHECK(nanospan::current().baggage() == "user=42");
+  CHECK_FALSE(nanospan::current().valid());
+}
+
+TEST_CASE("baggage of 65,535 bytes is kept, and one that is longer is not") {
+  std::string const longest(65'535, 'x');
+  span_context const context{trace, span, 1, false, longest};
+  CHECK(context.with_baggage(longest).baggage() == longest);
+  CHECK(context.with_baggage(longest).tracestate() == longest);
+  CHECK(context.with_baggage(longest + "x").baggage().empty());
+  CHECK(context.with_baggage(longest + "x").tracestate() == longest);
 }
 
 TEST_CASE("a tracestate may be any bytes") {

@@ -21,6 +21,7 @@ inline constexpr std::uint8_t random_flag = 0x02;
 namespace detail {
 
 struct active_context;
+struct b3;
 struct thread_slot;
 
 // A value that the compiler keeps in one general register: it then neither widens the load before nor the store after.
@@ -78,47 +79,56 @@ NANOSPAN_DETAIL_INLINE void copy_text(std::byte* to, char const* from, std::size
   }
 }
 
-// An immutable text with a count of its owners: a context's tracestate. Made once where the context arrives.
-struct shared_text {
+// What a context carries besides its ids, each in its header's form: immutable, with a count of its owners. Made once, where the context is.
+struct context_state {
   std::atomic<std::uint32_t> owners;
-  std::uint32_t size;
+  std::uint16_t tracestate_bytes;
+  std::uint16_t baggage_bytes;
+  bool b3_debug;  // B3's emphasised "accept", which W3C's flags have no bit for
 
-  std::string_view view() const noexcept { return {reinterpret_cast<char const*>(this + 1), size}; }
+  std::string_view tracestate() const noexcept { return {reinterpret_cast<char const*>(this + 1), tracestate_bytes}; }
+  std::string_view baggage() const noexcept { return {reinterpret_cast<char const*>(this + 1) + tracestate_bytes, baggage_bytes}; }
 
-  // One block; null for an empty text or without memory.
-  static shared_text* make(std::string_view text) noexcept {
-    if (text.empty() || text.size() > 0xffff) return nullptr;
-    void* const block = std::malloc(sizeof(shared_text) + text.size());
+  // One block; null without memory, and where there is nothing to carry. A text that is too long is left out whole.
+  static context_state* make(std::string_view tracestate, std::string_view baggage, bool b3_debug) noexcept {
+    constexpr std::size_t most = 0xffff;
+    if (tracestate.size() > most) tracestate = {};
+    if (baggage.size() > most) baggage = {};
+    if (tracestate.empty() && baggage.empty() && !b3_debug) return nullptr;
+    void* const block = std::malloc(sizeof(context_state) + tracestate.size() + baggage.size());
     if (block == nullptr) return nullptr;
-    auto* const made = ::new (block) shared_text{{1}, static_cast<std::uint32_t>(text.size())};
-    std::memcpy(reinterpret_cast<char*>(made + 1), text.data(), text.size());
+    auto* const made = ::new (block) context_state{{1}, static_cast<std::uint16_t>(tracestate.size()), static_cast<std::uint16_t>(baggage.size()), b3_debug};
+    auto* const text = reinterpret_cast<char*>(made + 1);
+    if (!tracestate.empty()) std::memcpy(text, tracestate.data(), tracestate.size());
+    if (!baggage.empty()) std::memcpy(text + tracestate.size(), baggage.data(), baggage.size());
     return made;
   }
-  static shared_text* share(shared_text* text) noexcept {
-    if (text != nullptr) [[unlikely]]
-      text->owners.fetch_add(1, std::memory_order_relaxed);  // Relaxed: whoever copies already owns one.
-    return text;
+  static context_state* share(context_state* state) noexcept {
+    if (state != nullptr) [[unlikely]]
+      state->owners.fetch_add(1, std::memory_order_relaxed);  // Relaxed: whoever copies already owns one.
+    return state;
   }
-  static void release(shared_text* text) noexcept {
+  static void release(context_state* state) noexcept {
     // Acquire and release pair with each other: the last owner frees after every other one's reads.
-    if (text != nullptr && text->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) [[unlikely]]
-      std::free(text);
+    if (state != nullptr && state->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) [[unlikely]]
+      std::free(state);
   }
 };
 
 }  // namespace detail
 
-/// What identifies a span to others: ids, flags, tracestate, and whether it came from another process. A value: copying costs
-/// 40 bytes (and one atomic increment where there is a tracestate); it never dangles and may outlive its span and thread.
+/// What identifies a span to others: ids, flags, tracestate, and whether it came from another process; and the baggage that goes with the
+/// work. A value: copying costs 40 bytes (and one atomic increment where there is tracestate or baggage); it never dangles and may
+/// outlive its span and thread. One without ids may carry baggage all the same: what starts in it is a root, and carries it on.
 class span_context {
  public:
   span_context() noexcept = default;
   /// Copies `tracestate` (one over 65,535 bytes is left out; without memory the context has none).
   span_context(nanospan::trace_id trace, nanospan::span_id span, std::uint8_t trace_flags, bool remote = false,
                std::string_view tracestate = {}) noexcept
-      : trace_{trace}, span_{span}, flags_{trace_flags}, remote_{remote}, state_{detail::shared_text::make(tracestate)} {}
+      : trace_{trace}, span_{span}, flags_{trace_flags}, remote_{remote}, state_{detail::context_state::make(tracestate, {}, false)} {}
   span_context(span_context const& other) noexcept
-      : trace_{other.trace_}, span_{other.span_}, flags_{other.flags_}, remote_{other.remote_}, state_{detail::shared_text::share(other.state_)} {}
+      : trace_{other.trace_}, span_{other.span_}, flags_{other.flags_}, remote_{other.remote_}, state_{detail::context_state::share(other.state_)} {}
   span_context(span_context&& other) noexcept
       : trace_{other.trace_}, span_{other.span_}, flags_{other.flags_}, remote_{other.remote_}, state_{std::exchange(other.state_, nullptr)} {}
   span_context& operator=(span_context other) noexcept {
@@ -129,7 +139,7 @@ class span_context {
     std::swap(state_, other.state_);
     return *this;
   }
-  ~span_context() { detail::shared_text::release(state_); }
+  ~span_context() { detail::context_state::release(state_); }
 
   bool valid() const noexcept { return trace_.valid() && span_.valid(); }
   nanospan::trace_id trace_id() const noexcept { return trace_; }
@@ -138,22 +148,37 @@ class span_context {
   bool sampled() const noexcept { return (flags_ & sampled_flag) != 0; }
   bool remote() const noexcept { return remote_; }
   /// Valid while this object lives.
-  std::string_view tracestate() const noexcept { return state_ != nullptr ? state_->view() : std::string_view{}; }
+  std::string_view tracestate() const noexcept { return state_ != nullptr ? state_->tracestate() : std::string_view{}; }
+  /// In the form of W3C's header: "user=42,tier=gold". Valid while this object lives. nanospan::baggage reads it.
+  std::string_view baggage() const noexcept { return state_ != nullptr ? state_->baggage() : std::string_view{}; }
+
+  /// The same context with another baggage, or tracestate, in its header's form; empty for none. Copies the text: one over 65,535 bytes is
+  /// left out; without memory both are. Only what the standard allows will be injected.
+  span_context with_baggage(std::string_view text) const noexcept { return with_state(detail::context_state::make(valid() ? tracestate() : std::string_view{}, text, b3_debug())); }
+  span_context with_tracestate(std::string_view text) const noexcept { return with_state(detail::context_state::make(text, baggage(), b3_debug())); }
 
  private:
   friend struct detail::active_context;
+  friend struct detail::b3;
+
+  bool b3_debug() const noexcept { return state_ != nullptr && state_->b3_debug; }
+  span_context with_state(detail::context_state* state) const noexcept {
+    return {*this, state};
+  }
+  span_context(span_context const& of, detail::context_state* owned) noexcept
+      : trace_{of.trace_}, span_{of.span_}, flags_{of.flags_}, remote_{of.remote_}, state_{owned} {}
 
   nanospan::trace_id trace_{};
   nanospan::span_id span_{};
   std::uint8_t flags_ = 0;
   bool remote_ = false;
-  detail::shared_text* state_ = nullptr;
+  detail::context_state* state_ = nullptr;
 };
 
 namespace detail {
 
 // What a context is to the spans that start in it: where the sampler's plan holds its answer, as a shift. At 0 it holds none:
-// the long way, for roots, where there is a tracestate to share, and below a span that is recorded and not (yet) sampled.
+// the long way, for roots, where there is a state to share, and below a span that is recorded and not (yet) sampled.
 enum class parent_kind : std::uint8_t {
   long_way = 0, local_sampled = 2, local_not_sampled = 4, remote_sampled = 6, remote_not_sampled = 8, none = 10,
 };
@@ -174,28 +199,28 @@ struct context_meta {
 };
 static_assert(sizeof(context_meta) == 8);
 
-// A thread's current context. Where `span` is invalid there is none, whatever `trace` says; `state` is null then.
+// A thread's current context. Where `span` is invalid there is none, whatever `trace` says; there may be baggage, in `state`.
 struct active_context {
   nanospan::trace_id trace;
   nanospan::span_id span;
   context_meta meta;
-  shared_text* state;  // owned by the scope that installed it
+  context_state* state;  // owned by the scope that installed it
   void const* owner;   // the scope that installed it: compared; followed only where owner_is_span and the epoch hold
 
   bool valid() const noexcept { return span.valid(); }
   span_context share() const noexcept {
     span_context context;
+    context.state_ = context_state::share(state);
     if (!valid()) return context;
     context.trace_ = trace;
     context.span_ = span;
     context.flags_ = meta.flags;
     context.remote_ = meta.remote;
-    context.state_ = shared_text::share(state);
     return context;
   }
-  // An invalid context is no parent at all.
+  // An invalid context is no parent at all, but may have baggage. A tracestate is a trace's.
   static active_context of(span_context const& context) noexcept {
-    if (!context.valid()) return {};
+    if (!context.valid()) return {{}, {}, {}, context.tracestate().empty() ? context.state_ : nullptr, nullptr};
     auto const as_parent = context.state_ != nullptr ? parent_kind::long_way : kind_of_parent(context.flags_, context.remote_);
     return {context.trace_, context.span_, {0, context.flags_, context.remote_, false, as_parent}, context.state_, nullptr};
   }

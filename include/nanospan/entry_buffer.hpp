@@ -51,7 +51,7 @@ class entry_buffer {
   // What a scoped_span puts back that had a trace or a state of its own. For these few it has no room but the last bytes inside.
   struct outer_context {
     nanospan::trace_id trace;
-    shared_text* state;
+    context_state* state;
   };
   void keep(outer_context const& outer) noexcept {
     constexpr std::uint32_t left = inline_entry_bytes - sizeof outer;

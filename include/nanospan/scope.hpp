@@ -105,7 +105,7 @@ class context_scope : detail::scope {
  private:
   span_context context_;
   nanospan::trace_id trace_;  // what was current before
-  detail::shared_text* state_;
+  detail::context_state* state_;
   bool opened_;
 };
 

@@ -156,10 +156,10 @@ class scoped_span : public span_recorder, detail::scope {
   friend class span_recorder;
   // An undecided one has what its sampler needs, or will not get it any more.
   NANOSPAN_DETAIL_COLD void decide_now() noexcept {
-    using detail::shared_text;
-    shared_text* const state = state_;
+    using detail::context_state;
+    context_state* const state = state_;
     bool const has_outer_state = entries_.state == detail::entry_buffer::state_kind::outer;
-    shared_text* const parent_state = has_outer_state ? state : nullptr;
+    context_state* const parent_state = has_outer_state ? state : nullptr;
     auto const outer = has_outer_state ? detail::entry_buffer::outer_context{header().trace, state} : entries_.kept();
     detail::active_context const parent{header().trace, header().parent, replaced(), parent_state, nullptr};
     sampling_result const result = ask(who_is_asked(), {header().from, nullptr, 0, false, header().meta.kind}, parent);
@@ -169,7 +169,7 @@ class scoped_span : public span_recorder, detail::scope {
       entries_.discard();
     }
     heed(result, parent_state, outer);
-    shared_text::release(state);
+    context_state::release(state);
     auto& thread = detail::this_thread;
     if (!is_innermost(thread)) return;
     detail::context_meta meta = as_current();

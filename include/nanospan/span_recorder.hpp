@@ -67,7 +67,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   NANOSPAN_DETAIL_OUT_OF_LINE span_context context() const noexcept {
     if (entries_.phase == phase::absent) return current();  // the parent's passes through unchanged
     bool const remote = entries_.phase == phase::passing && (header_.meta.flags & detail::parent_is_remote) != 0;
-    return {header_.trace, header_.span, header_.meta.trace_flags, remote, entries_.has_state() ? state_->view() : std::string_view{}};
+    detail::context_meta const meta{0, header_.meta.trace_flags, remote, false, {}};
+    return detail::active_context{header_.trace, header_.span, meta, entries_.has_state() ? state_ : nullptr, nullptr}.share();
   }
 
   /// Adds an event, now, or at the moment said. Attributes go on what it returns: `span.event("retry").set({"attempt", 2})`.
@@ -156,7 +157,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
       if (with != nullptr) entries_.discard();
       start_not_sampled(thread, meta.flags);
     }
-    if (has_parent) share_state(parent.state);
+    if (parent.state != nullptr) share_state(parent.state);  // of a context without a trace, too
     return true;
   }
   // The rest of it, where there is a sampler to ask. The trace's id is there, and what the user says besides, if anything.
@@ -200,9 +201,9 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     entries_.phase = now;
     entries_.state = detail::entry_buffer::state_kind::none;
   }
-  void share_state(detail::shared_text* state) noexcept {
+  void share_state(detail::context_state* state) noexcept {
     entries_.state = state != nullptr ? detail::entry_buffer::state_kind::outer : detail::entry_buffer::state_kind::none;
-    state_ = detail::shared_text::share(state);
+    state_ = detail::context_state::share(state);
   }
   NANOSPAN_DETAIL_INLINE void start_clock(std::uint32_t word) noexcept {
     header_.start_ticks = detail::read_clock((word & detail::recording_monotonic) != 0);
@@ -225,7 +226,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   void release_state() noexcept {
     if (entries_.has_state()) [[unlikely]] {
       entries_.state = detail::entry_buffer::state_kind::none;
-      detail::shared_text::release(state_);
+      detail::context_state::release(state_);
     }
   }
   void take(span_recorder& other) noexcept {
@@ -276,12 +277,13 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   }
 
   // What a result says besides whether the span is recorded. `outer` is what a scoped_span puts back at its end.
-  void heed(sampling_result const& result, detail::shared_text* parent_state, detail::entry_buffer::outer_context const& outer) noexcept {
+  void heed(sampling_result const& result, detail::context_state* parent_state, detail::entry_buffer::outer_context const& outer) noexcept {
     bool const is_record_only = result.decision() == sampling_decision::record_only;
     // One that is recorded only has a state always, so that its children go the long way: they are no unsampled span's, and no sampled one's.
     bool const needs_own = result.replaces_tracestate() || (is_record_only && parent_state == nullptr);
     if (needs_own) {
-      state_ = detail::shared_text::make(result.tracestate());
+      bool const has_parent_state = parent_state != nullptr;  // whose baggage stays
+      state_ = detail::context_state::make(result.tracestate(), has_parent_state ? parent_state->baggage() : std::string_view{}, has_parent_state && parent_state->b3_debug);
       entries_.state = state_ != nullptr ? detail::entry_buffer::state_kind::outer : detail::entry_buffer::state_kind::none;
       own_state(outer);
     } else {
@@ -298,7 +300,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (!entries_.has_state()) {
       detail::thread_slot* const slot = detail::this_thread.slot;
       if (slot == nullptr) return;  // at the end of the thread
-      state_ = detail::shared_text::share(&slot->empty_state);
+      state_ = detail::context_state::share(&slot->empty_state);
     }
     entries_.state = detail::entry_buffer::state_kind::own;
     entries_.keep(outer);
@@ -349,14 +351,17 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     return {this, offset};
   }
 
+  void add_text(detail::entry_type type, std::string_view text) noexcept {
+    if (text.empty()) return;
+    if (std::byte* const place = entries_.append({nullptr, 0, type, false}, text.size())) std::memcpy(place, text.data(), text.size());
+  }
   // The rare ends: entries on the heap, something left out, a tracestate, nothing decided yet.
   NANOSPAN_DETAIL_COLD void finish_slowly(detail::thread_block& thread) noexcept {
     if (entries_.phase == phase::undecided) decide();
     if (!recording()) return;
     entries_.phase = phase::ended;
-    if (std::string_view const tracestate = entries_.has_state() ? state_->view() : std::string_view{}; !tracestate.empty()) {
-      if (std::byte* const place = entries_.append({nullptr, 0, detail::entry_type::tracestate, false}, tracestate.size()))
-        std::memcpy(place, tracestate.data(), tracestate.size());
+    if (entries_.has_state()) {
+      add_text(detail::entry_type::tracestate, state_->tracestate());
     }
     entries_.append_dropped();
     std::byte* const bytes = entries_.bytes();
@@ -422,7 +427,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   static constexpr std::uint32_t most_copied_bytes = 4'096;
 
   detail::entry_buffer entries_;  // first: see there
-  detail::shared_text* state_;    // only where entries_.has_state()
+  detail::context_state* state_;    // only where entries_.has_state()
   union {
     detail::record_header header_;
   };

@@ -50,7 +50,7 @@ struct thread_slot {
   // Written by any thread: how often a scope of this thread was closed elsewhere or out of order.
   std::atomic<std::uint32_t> scopes_lost{0};
   // The state of contexts that have nothing to say in one and go the long way all the same: see parent_kind. One of its owners is the slot.
-  shared_text empty_state{{1}, 0};
+  context_state empty_state{{1}, 0, 0, false};
 };
 
 // What is one per process. Constant-initialised, never destroyed.
