@@ -13,6 +13,10 @@
 #include <nanospan/shared.hpp>
 #include <nanospan/id.hpp>
 #include <nanospan/context.hpp>
+#include <nanospan/detail/utf8.hpp>
+#include <nanospan/detail/header_text.hpp>
+#include <nanospan/tracestate.hpp>
+#include <nanospan/baggage.hpp>
 #include <nanospan/clock.hpp>
 #include <nanospan/attribute.hpp>
 #include <nanospan/tracer.hpp>
@@ -51,7 +55,6 @@
 #include <nanospan/detail/batch_account.hpp>
 #include <nanospan/detail/turn.hpp>
 #include <nanospan/detail/wake_up.hpp>
-#include <nanospan/detail/utf8.hpp>
 #include <nanospan/detail/url.hpp>
 #include <nanospan/clock_converter.hpp>
 #include <nanospan/messages.hpp>

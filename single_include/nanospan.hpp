@@ -476,6 +476,560 @@ NANOSPAN_DETAIL_SHARED inline constinit thread_local thread_block this_thread{};
 
 }  // namespace nanospan::inline v0
 
+// ---- nanospan/detail/utf8.hpp --------------------------------------------------------------------------------------------------
+
+// Text as protobuf's strings need it: one ill-formed byte would make a collector refuse the whole batch. What is not UTF-8 is replaced,
+// each offending byte by U+FFFD (the Unicode Standard, 3.9). Any thread.
+
+#include <string>
+
+namespace nanospan::inline v0::detail {
+
+inline bool is_ascii(std::string_view text) noexcept {
+  constexpr std::uint64_t high = 0x8080'8080'8080'8080u;
+  auto const at = [&](std::size_t place, auto word) {
+    std::memcpy(&word, text.data() + place, sizeof word);
+    return std::uint64_t{word};
+  };
+  std::size_t const size = text.size();
+  // The last word overlaps the one before it.
+  if (size >= 8) {
+    std::uint64_t seen = at(size - 8, std::uint64_t{});
+    for (std::size_t place = 0; place + 8 < size; place += 8) seen |= at(place, std::uint64_t{});
+    return (seen & high) == 0;
+  }
+  if (size >= 4) return ((at(0, std::uint32_t{}) | at(size - 4, std::uint32_t{})) & high) == 0;
+  return size == 0 || ((at(0, std::uint8_t{}) | at(size / 2, std::uint8_t{}) | at(size - 1, std::uint8_t{})) & high) == 0;
+}
+
+// Bytes of the well-formed character at the front of a non-empty text; 0 if there is none.
+inline std::size_t utf8_length(std::string_view text) noexcept {
+  auto const byte = [&](std::size_t at) { return at < text.size() ? static_cast<std::uint8_t>(text[at]) : std::uint8_t{0}; };
+  auto const between = [&](std::size_t at, unsigned low, unsigned high) { return byte(at) >= low && byte(at) <= high; };
+  unsigned const first = byte(0);
+  if (first < 0x80) return 1;
+  if (first >= 0xc2 && first <= 0xdf) return between(1, 0x80, 0xbf) ? 2 : 0;
+  if (first >= 0xe0 && first <= 0xef) {
+    unsigned const low = first == 0xe0 ? 0xa0 : 0x80;    // no overlong form
+    unsigned const high = first == 0xed ? 0x9f : 0xbf;  // no surrogate
+    return between(1, low, high) && between(2, 0x80, 0xbf) ? 3 : 0;
+  }
+  if (first >= 0xf0 && first <= 0xf4) {
+    unsigned const low = first == 0xf0 ? 0x90 : 0x80;
+    unsigned const high = first == 0xf4 ? 0x8f : 0xbf;  // nothing above U+10FFFF
+    return between(1, low, high) && between(2, 0x80, 0xbf) && between(3, 0x80, 0xbf) ? 4 : 0;
+  }
+  return 0;
+}
+
+// The first `characters` of a text; an ill-formed byte counts as one.
+inline std::string_view first_characters(std::string_view text, std::size_t characters) noexcept {
+  if (text.size() <= characters) [[likely]]  // no character is less than a byte
+    return text;
+  std::size_t at = 0;
+  for (; characters != 0 && at < text.size(); --characters) {
+    std::size_t const length = utf8_length(text.substr(at, 4));
+    at += length == 0 ? 1 : length;
+  }
+  return text.substr(0, at);
+}
+
+inline bool is_utf8(std::string_view text) noexcept {
+  if (is_ascii(text)) return true;
+  while (!text.empty()) {
+    std::size_t const length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+inline std::string repaired_utf8(std::string_view text) {
+  std::string repaired;
+  repaired.reserve(text.size() + 16);
+  while (!text.empty()) {
+    std::size_t const length = utf8_length(text);
+    if (length == 0) repaired += "\xef\xbf\xbd";
+    else repaired.append(text.substr(0, length));
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return repaired;
+}
+
+// What a remote party says, for a person's terminal: its beginning, on one line, without what a terminal would obey.
+inline std::string excerpt(std::string_view text) {
+  std::string shown;
+  for (char const c : text.substr(0, 200)) shown += c >= ' ' && c < 0x7f ? c : ' ';
+  return shown;
+}
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/header_text.hpp -------------------------------------------------------------------------------------------
+
+// What the formats of propagation are made of: white space, names, tokens, lists, and text in the making without exceptions. Any thread.
+
+namespace nanospan::inline v0::detail {
+
+// RFC 7230, "OWS": what may stand around the members of a list.
+constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
+constexpr std::string_view without_blanks(std::string_view text) noexcept {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+constexpr bool is_lower(char c) noexcept { return c >= 'a' && c <= 'z'; }
+constexpr char to_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+// Names of headers are the same in any case (RFC 7230, "Header Fields").
+constexpr bool is_same_name(std::string_view a, std::string_view b) noexcept {
+  if (a.size() != b.size()) return false;
+  for (std::size_t at = 0; at < a.size(); ++at)
+    if (to_lower(a[at]) != to_lower(b[at])) return false;
+  return true;
+}
+// RFC 7230, "token".
+constexpr bool is_token(std::string_view text) noexcept {
+  for (char const c : text)
+    if (!is_digit(c) && !is_lower(to_lower(c)) && std::string_view{"!#$%&'*+-.^_`|~"}.find(c) == std::string_view::npos) return false;
+  return !text.empty();
+}
+// The value of a hexadecimal digit, of lower case where that alone is allowed; 16 for what is none.
+constexpr unsigned digit_of(char c) noexcept {
+  if (is_digit(c)) return static_cast<unsigned>(c - '0');
+  return c >= 'a' && c <= 'f' ? static_cast<unsigned>(c - 'a') + 10 : 16;
+}
+
+// Takes what stands before the first separator off the front of a list, and the separator.
+constexpr std::string_view take_front(std::string_view& list, char separator) noexcept {
+  std::size_t const at = list.find(separator);
+  std::string_view const front = list.substr(0, at);
+  list = at == std::string_view::npos ? std::string_view{} : list.substr(at + 1);
+  return front;
+}
+
+// Text in the making, of at most so many bytes. Without memory, or room, it stays as it was, and says so.
+class text_buffer {
+ public:
+  explicit text_buffer(std::size_t most) noexcept : most_{most} {}
+  text_buffer(text_buffer const&) = delete;
+  text_buffer& operator=(text_buffer const&) = delete;
+  ~text_buffer() { std::free(text_); }
+
+  bool append(std::string_view more) noexcept {
+    if (more.empty()) return true;
+    if (more.size() > most_ - size_) return false;
+    if (capacity_ - size_ < more.size()) {
+      std::size_t const wanted = 2 * (size_ + more.size());
+      void* const block = std::realloc(text_, wanted);
+      if (block == nullptr) return false;
+      text_ = static_cast<char*>(block);
+      capacity_ = wanted;
+    }
+    std::memcpy(text_ + size_, more.data(), more.size());
+    size_ += more.size();
+    return true;
+  }
+  // Another value of a repeated header: as if they stood in one (RFC 7230, "Field Order").
+  bool append_value(std::string_view value) noexcept {
+    if (value.empty() || (size_ != 0 && !append(","))) return value.empty();
+    return append(value);
+  }
+  std::size_t room() const noexcept { return most_ - size_; }
+  std::string_view view() const noexcept { return {text_, size_}; }
+
+ private:
+  char* text_ = nullptr;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
+  std::size_t most_;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/tracestate.hpp ---------------------------------------------------------------------------------------------------
+
+// W3C Trace Context Level 2, "tracestate Header": what other tracing systems put beside the ids, a list of keys and values. Any thread.
+
+namespace nanospan::inline v0 {
+namespace detail {
+
+// Of all headers of the name together; what is longer is no tracestate. The longest allowed has half of it.
+inline constexpr std::size_t max_tracestate_header_bytes = 32u << 10;
+// What is sent: receivers need not take more ("tracestate Limits").
+inline constexpr std::size_t max_sent_tracestate_bytes = 512;
+
+struct tracestate_member {
+  std::string_view key;
+  std::string_view value;
+
+  constexpr std::size_t bytes() const noexcept { return key.size() + 1 + value.size(); }
+  // "list-members": key = ( lcalpha / DIGIT ) 0*255( keychar ), value = 0*255( chr ) nblk-chr.
+  constexpr bool valid() const noexcept {
+    if (key.empty() || key.size() > 256 || value.empty() || value.size() > 256 || value.back() == ' ') return false;
+    if (!is_lower(key.front()) && !is_digit(key.front())) return false;
+    for (char const c : key)
+      if (!is_lower(c) && !is_digit(c) && std::string_view{"_-*/@"}.find(c) == std::string_view::npos) return false;
+    for (char const c : value)
+      if (c < ' ' || c > '~' || c == ',' || c == '=') return false;
+    return true;
+  }
+};
+
+// The members of a header, as views into its text.
+class tracestate_list {
+ public:
+  static constexpr std::size_t max_members = 32;
+
+  // False, and empty, for what is no tracestate: one bad member is enough. Of a key that comes twice the first counts, the newer one
+  // ("Mutating the tracestate Field": duplicates may be discarded). Linear: what is not there is compared with 32 keys at most.
+  constexpr bool parse(std::string_view text) noexcept {
+    count_ = 0;
+    while (!text.empty()) {
+      std::string_view const member = without_blanks(take_front(text, ','));
+      if (member.empty()) continue;
+      std::size_t const equals = member.find('=');
+      if (equals == std::string_view::npos) return refuse();
+      tracestate_member const one{member.substr(0, equals), member.substr(equals + 1)};
+      if (!one.valid()) return refuse();
+      if (find(one.key) != count_) continue;
+      if (count_ == max_members) return refuse();
+      members_[count_++] = one;
+    }
+    return true;
+  }
+  constexpr std::string_view get(std::string_view key) const noexcept {
+    std::size_t const at = find(key);
+    return at != count_ ? members_[at].value : std::string_view{};
+  }
+  // What changes moves to the left; a 33rd member pushes the rightmost out.
+  constexpr void put(tracestate_member const& one) noexcept {
+    erase(one.key);
+    if (count_ == max_members) --count_;
+    for (std::size_t at = count_++; at != 0; --at) members_[at] = members_[at - 1];
+    members_[0] = one;
+  }
+  constexpr void erase(std::string_view key) noexcept {
+    std::size_t const at = find(key);
+    if (at != count_) erase_at(at);
+  }
+  // Whole members: first those over 128 bytes, then any, from the right ("tracestate Limits").
+  constexpr void truncate(std::size_t most_bytes) noexcept {
+    for (std::size_t at = count_; at-- != 0 && bytes() > most_bytes;)
+      if (members_[at].bytes() > 128) erase_at(at);
+    while (bytes() > most_bytes) --count_;
+  }
+  constexpr std::size_t bytes() const noexcept {
+    std::size_t sum = count_ != 0 ? count_ - 1 : 0;
+    for (std::size_t at = 0; at < count_; ++at) sum += members_[at].bytes();
+    return sum;
+  }
+  template <typename Text>
+  constexpr void write(Text& to) const noexcept(noexcept(to.append({}))) {
+    for (std::size_t at = 0; at < count_; ++at) {
+      if (at != 0) to.append(",");
+      to.append(members_[at].key);
+      to.append("=");
+      to.append(members_[at].value);
+    }
+  }
+
+ private:
+  constexpr bool refuse() noexcept {
+    count_ = 0;
+    return false;
+  }
+  constexpr std::size_t find(std::string_view key) const noexcept {
+    std::size_t at = 0;
+    while (at < count_ && members_[at].key != key) ++at;
+    return at;
+  }
+  constexpr void erase_at(std::size_t at) noexcept {
+    for (--count_; at < count_; ++at) members_[at] = members_[at + 1];
+  }
+
+  tracestate_member members_[max_members]{};
+  std::size_t count_ = 0;
+};
+
+}  // namespace detail
+
+/// A tracestate to read and to change: `context.with_tracestate(nanospan::tracestate{context.tracestate()}.set("vendor", "1").text())`.
+/// Copying and changing throw std::bad_alloc.
+class tracestate {
+ public:
+  tracestate() = default;
+  /// From the header's text; empty where that is not valid.
+  explicit tracestate(std::string_view header) {
+    detail::tracestate_list list;
+    list.parse(header);
+    list.write(text_);
+  }
+
+  /// The header's text, of at most 32 members. More than 512 bytes are not sent: members over 128 bytes go first, then the rightmost.
+  std::string const& text() const noexcept { return text_; }
+  /// Empty where there is no such key. Valid until this object changes.
+  std::string_view get(std::string_view key) const noexcept { return list().get(key); }
+  /// Puts the key first, as the standard says of what was changed; a 33rd member pushes the last one out. A key or a value that is not allowed
+  /// changes nothing.
+  tracestate& set(std::string_view key, std::string_view value) {
+    if (!detail::tracestate_member{key, value}.valid()) return *this;
+    auto changed = list();
+    changed.put({key, value});
+    return become(changed);
+  }
+  tracestate& erase(std::string_view key) {
+    auto changed = list();
+    changed.erase(key);
+    return become(changed);
+  }
+
+ private:
+  detail::tracestate_list list() const noexcept {
+    detail::tracestate_list all;
+    all.parse(text_);
+    return all;
+  }
+  tracestate& become(detail::tracestate_list const& list) {
+    std::string text;  // the list's views are into the old one
+    list.write(text);
+    text_ = std::move(text);
+    return *this;
+  }
+
+  std::string text_;
+};
+
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/baggage.hpp ------------------------------------------------------------------------------------------------------
+
+// W3C Baggage: what a program sends along with its work, keys and values for whoever is further down. Any thread.
+
+namespace nanospan::inline v0 {
+namespace detail {
+
+// "Limits", of what is kept and sent.
+inline constexpr std::size_t max_baggage_members = 64;
+inline constexpr std::size_t max_baggage_bytes = 8192;
+// What is looked at of all headers of the name together: white space, duplicates and what is not valid included.
+inline constexpr std::size_t max_baggage_header_bytes = 16u << 10;
+
+// "Definition": a value, as it stands in the header. A percent sign begins an octet's two digits.
+constexpr bool is_baggage_value(std::string_view text) noexcept {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    char const c = text[at];
+    if (c <= ' ' || c > '~' || c == '"' || c == ',' || c == ';' || c == '\\') return false;
+    if (c != '%') continue;
+    if (text.size() - at < 3 || digit_of(to_lower(text[at + 1])) > 15 || digit_of(to_lower(text[at + 2])) > 15) return false;
+    at += 2;
+  }
+  return true;
+}
+// Throws std::bad_alloc, as do the next two.
+inline void append_encoded(std::string& to, std::string_view value) {
+  for (char const c : value) {
+    if (c != '%' && is_baggage_value({&c, 1})) {
+      to += c;
+      continue;
+    }
+    to += '%';
+    to += "0123456789ABCDEF"[static_cast<std::uint8_t>(c) >> 4];
+    to += "0123456789ABCDEF"[static_cast<std::uint8_t>(c) & 15];
+  }
+}
+// Of a valid one. A plus sign is one: this is no form.
+inline std::string decoded_baggage(std::string_view value) {
+  std::string text;
+  text.reserve(value.size());
+  for (std::size_t at = 0; at < value.size(); ++at) {
+    if (value[at] != '%') {
+      text += value[at];
+      continue;
+    }
+    text += static_cast<char>(digit_of(to_lower(value[at + 1])) << 4 | digit_of(to_lower(value[at + 2])));
+    at += 2;
+  }
+  return repaired_utf8(text);
+}
+
+struct baggage_member {
+  std::string_view key;
+  std::string_view value;       // encoded
+  std::string_view properties;  // what stands behind the first ';'
+
+  // Invalid, without a key, for what is no member.
+  static constexpr baggage_member parse(std::string_view text) noexcept {
+    std::string_view properties = text;
+    std::string_view const pair = take_front(properties, ';');
+    std::size_t const equals = pair.find('=');
+    if (equals == std::string_view::npos) return {};
+    baggage_member const one{without_blanks(pair.substr(0, equals)), without_blanks(pair.substr(equals + 1)), properties};
+    return one.valid() ? one : baggage_member{};
+  }
+  constexpr bool valid() const noexcept {
+    bool all = is_token(key) && is_baggage_value(value);
+    for_each_property([&](std::string_view one) {
+      std::size_t const equals = one.find('=');
+      all = all && is_token(without_blanks(one.substr(0, equals)));
+      if (equals != std::string_view::npos) all = all && is_baggage_value(without_blanks(one.substr(equals + 1)));
+    });
+    return all;
+  }
+  // Nothing between two semicolons is none, though the standard has no such.
+  template <typename Visit>
+  constexpr void for_each_property(Visit&& visit) const {
+    for (std::string_view rest = properties; !rest.empty();)
+      if (std::string_view const one = take_front(rest, ';'); !one.empty()) visit(without_blanks(one));
+  }
+  constexpr std::size_t bytes() const noexcept {
+    std::size_t sum = key.size() + 1 + value.size();
+    for_each_property([&](std::string_view one) { sum += 1 + one.size(); });
+    return sum;
+  }
+  template <typename Text>
+  constexpr void write(Text& to) const {
+    to.append(key);
+    to.append("=");
+    to.append(value);
+    for_each_property([&](std::string_view one) {
+      to.append(";");
+      to.append(one);
+    });
+  }
+};
+
+// The members of a header, as views into its text: within the limits, and unique.
+class baggage_list {
+ public:
+  // What is no member is left out. Of a key that comes twice the last counts (OpenTelemetry, "Baggage"). What would pass a limit ends
+  // the list, for no part of a member may be sent. Linear: a key is compared with 64 others at most.
+  constexpr void parse(std::string_view text) noexcept {
+    count_ = 0;
+    bytes_ = 0;
+    while (!text.empty() && count_ != max_baggage_members) {
+      auto const one = baggage_member::parse(take_front(text, ','));
+      if (!one.key.empty() && !put(one)) return;
+    }
+  }
+  constexpr baggage_member const* find(std::string_view key) const noexcept {
+    for (std::size_t at = 0; at < count_; ++at)
+      if (members_[at].key == key) return &members_[at];
+    return nullptr;
+  }
+  // In the place of one with its key, else last; false where it would pass a limit.
+  constexpr bool put(baggage_member const& one) noexcept {
+    std::size_t at = 0;
+    while (at < count_ && members_[at].key != one.key) ++at;
+    std::size_t const others = at == count_ ? bytes_ : bytes_ - members_[at].bytes() - 1;
+    if (at == max_baggage_members || others + one.bytes() > max_baggage_bytes) return false;
+    bytes_ = others + one.bytes() + 1;
+    count_ += at == count_ ? 1 : 0;
+    members_[at] = one;
+    return true;
+  }
+  constexpr void erase(std::string_view key) noexcept {
+    std::size_t kept = 0;
+    for (std::size_t at = 0; at < count_; ++at)
+      if (members_[at].key != key) members_[kept++] = members_[at];
+    count_ = kept;  // bytes_ may say too much now: nothing is put after it
+  }
+  template <typename Text>
+  constexpr void write(Text& to) const {
+    for (std::size_t at = 0; at < count_; ++at) {
+      if (at != 0) to.append(",");
+      members_[at].write(to);
+    }
+  }
+
+ private:
+  baggage_member members_[max_baggage_members]{};
+  std::size_t count_ = 0;
+  std::size_t bytes_ = 0;  // with a comma behind each
+};
+
+}  // namespace detail
+
+/// Baggage to read and to make: `context.with_baggage(nanospan::baggage{context.baggage()}.set("user", id).text())`. Whoever receives the
+/// work reads it, whoever that is: no secrets. Its functions throw std::bad_alloc.
+class baggage {
+ public:
+  baggage() = default;
+  /// From the header's text: what is not valid in it, and what passes a limit, is left out; of a key that comes twice the last counts.
+  explicit baggage(std::string_view header) { become(parsed(header)); }
+
+  /// The header's text: at most 64 members and 8192 bytes.
+  std::string const& text() const noexcept { return text_; }
+  bool empty() const noexcept { return text_.empty(); }
+  bool contains(std::string_view key) const noexcept { return parsed(text_).find(key) != nullptr; }
+  /// The value, decoded; what is not UTF-8 in it replaced by U+FFFD. Empty where there is no such key.
+  std::string get(std::string_view key) const {
+    auto const all = parsed(text_);
+    auto const* const found = all.find(key);
+    return found != nullptr ? detail::decoded_baggage(found->value) : std::string{};
+  }
+  /// Any bytes as a value, which will be encoded; UTF-8 is what others expect. `properties` in the header's form, `ttl=30;secret`. False, and
+  /// unchanged, where the key is no token (RFC 7230), the properties are not valid, or a limit would be passed.
+  bool set(std::string_view key, std::string_view value, std::string_view properties = {}) {
+    std::string encoded;
+    detail::append_encoded(encoded, value);
+    detail::baggage_member const one{key, encoded, properties};
+    auto all = parsed(text_);
+    if (properties.find(',') != std::string_view::npos || !one.valid() || !all.put(one)) return false;
+    become(all);
+    return true;
+  }
+  void erase(std::string_view key) {
+    auto all = parsed(text_);
+    all.erase(key);
+    become(all);
+  }
+
+  struct member {
+    std::string_view key;
+    std::string_view encoded_value;
+    std::string_view properties;  // as set() takes them
+    std::string value() const { return detail::decoded_baggage(encoded_value); }
+  };
+  /// The members in their order, valid until this object changes: `for (auto const& one : baggage)`.
+  class iterator {
+   public:
+    explicit iterator(std::string_view rest) noexcept : rest_{rest} {}
+    member operator*() const noexcept {
+      std::string_view rest = rest_;
+      auto const one = detail::baggage_member::parse(detail::take_front(rest, ','));
+      return {one.key, one.value, one.properties};
+    }
+    iterator& operator++() noexcept {
+      detail::take_front(rest_, ',');
+      return *this;
+    }
+    friend bool operator==(iterator const& a, iterator const& b) noexcept { return a.rest_.size() == b.rest_.size(); }
+
+   private:
+    std::string_view rest_;
+  };
+  iterator begin() const noexcept { return iterator{text_}; }
+  iterator end() const noexcept { return iterator{{}}; }
+
+ private:
+  static detail::baggage_list parsed(std::string_view text) noexcept {
+    detail::baggage_list all;
+    all.parse(text);
+    return all;
+  }
+  void become(detail::baggage_list const& all) {
+    std::string text;  // the list's views may be into the old one
+    all.write(text);
+    text_ = std::move(text);
+  }
+
+  std::string text_;
+};
+
+}  // namespace nanospan::inline v0
+
 // ---- nanospan/clock.hpp --------------------------------------------------------------------------------------------------------
 
 // Time on the caller's thread: raw ticks of the processor's counter, or nanoseconds of CLOCK_MONOTONIC where that counter
@@ -517,7 +1071,6 @@ inline std::uint64_t read_clock(bool monotonic) noexcept {
 // live for one full expression; a span copies them. Caller's thread, no allocation.
 
 #include <initializer_list>
-#include <string>
 #include <type_traits>
 
 namespace nanospan::inline v0 {
@@ -4177,93 +4730,6 @@ class pace {
   std::uint64_t since_;  // of what follows
   double filled_ = 0;    // shares of a ring
 };
-
-}  // namespace nanospan::inline v0::detail
-
-// ---- nanospan/detail/utf8.hpp --------------------------------------------------------------------------------------------------
-
-// Text as protobuf's strings need it: one ill-formed byte would make a collector refuse the whole batch. What is not UTF-8 is replaced,
-// each offending byte by U+FFFD (the Unicode Standard, 3.9). Background thread.
-
-namespace nanospan::inline v0::detail {
-
-inline bool is_ascii(std::string_view text) noexcept {
-  constexpr std::uint64_t high = 0x8080'8080'8080'8080u;
-  auto const at = [&](std::size_t place, auto word) {
-    std::memcpy(&word, text.data() + place, sizeof word);
-    return std::uint64_t{word};
-  };
-  std::size_t const size = text.size();
-  // The last word overlaps the one before it.
-  if (size >= 8) {
-    std::uint64_t seen = at(size - 8, std::uint64_t{});
-    for (std::size_t place = 0; place + 8 < size; place += 8) seen |= at(place, std::uint64_t{});
-    return (seen & high) == 0;
-  }
-  if (size >= 4) return ((at(0, std::uint32_t{}) | at(size - 4, std::uint32_t{})) & high) == 0;
-  return size == 0 || ((at(0, std::uint8_t{}) | at(size / 2, std::uint8_t{}) | at(size - 1, std::uint8_t{})) & high) == 0;
-}
-
-// Bytes of the well-formed character at the front of a non-empty text; 0 if there is none.
-inline std::size_t utf8_length(std::string_view text) noexcept {
-  auto const byte = [&](std::size_t at) { return at < text.size() ? static_cast<std::uint8_t>(text[at]) : std::uint8_t{0}; };
-  auto const between = [&](std::size_t at, unsigned low, unsigned high) { return byte(at) >= low && byte(at) <= high; };
-  unsigned const first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return between(1, 0x80, 0xbf) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    unsigned const low = first == 0xe0 ? 0xa0 : 0x80;    // no overlong form
-    unsigned const high = first == 0xed ? 0x9f : 0xbf;  // no surrogate
-    return between(1, low, high) && between(2, 0x80, 0xbf) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    unsigned const low = first == 0xf0 ? 0x90 : 0x80;
-    unsigned const high = first == 0xf4 ? 0x8f : 0xbf;  // nothing above U+10FFFF
-    return between(1, low, high) && between(2, 0x80, 0xbf) && between(3, 0x80, 0xbf) ? 4 : 0;
-  }
-  return 0;
-}
-
-// The first `characters` of a text; an ill-formed byte counts as one.
-inline std::string_view first_characters(std::string_view text, std::size_t characters) noexcept {
-  if (text.size() <= characters) [[likely]]  // no character is less than a byte
-    return text;
-  std::size_t at = 0;
-  for (; characters != 0 && at < text.size(); --characters) {
-    std::size_t const length = utf8_length(text.substr(at, 4));
-    at += length == 0 ? 1 : length;
-  }
-  return text.substr(0, at);
-}
-
-inline bool is_utf8(std::string_view text) noexcept {
-  if (is_ascii(text)) return true;
-  while (!text.empty()) {
-    std::size_t const length = utf8_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
-inline std::string repaired_utf8(std::string_view text) {
-  std::string repaired;
-  repaired.reserve(text.size() + 16);
-  while (!text.empty()) {
-    std::size_t const length = utf8_length(text);
-    if (length == 0) repaired += "\xef\xbf\xbd";
-    else repaired.append(text.substr(0, length));
-    text.remove_prefix(length == 0 ? 1 : length);
-  }
-  return repaired;
-}
-
-// What a remote party says, for a person's terminal: its beginning, on one line, without what a terminal would obey.
-inline std::string excerpt(std::string_view text) {
-  std::string shown;
-  for (char const c : text.substr(0, 200)) shown += c >= ' ' && c < 0x7f ? c : ' ';
-  return shown;
-}
 
 }  // namespace nanospan::inline v0::detail
 

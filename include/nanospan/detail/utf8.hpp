@@ -2,7 +2,7 @@
 #pragma once
 
 // Text as protobuf's strings need it: one ill-formed byte would make a collector refuse the whole batch. What is not UTF-8 is replaced,
-// each offending byte by U+FFFD (the Unicode Standard, 3.9). Background thread.
+// each offending byte by U+FFFD (the Unicode Standard, 3.9). Any thread.
 
 #include <cstddef>
 #include <cstdint>
