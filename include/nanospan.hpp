@@ -29,6 +29,9 @@
 #include <nanospan/ring.hpp>
 #include <nanospan/thread_ring.hpp>
 #include <nanospan/scope.hpp>
+#include <nanospan/detail/trace_headers.hpp>
+#include <nanospan/detail/carrier.hpp>
+#include <nanospan/propagation.hpp>
 #include <nanospan/sampler.hpp>
 #include <nanospan/span_recorder.hpp>
 #include <nanospan/span.hpp>

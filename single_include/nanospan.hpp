@@ -2429,6 +2429,478 @@ class context_scope : detail::scope {
 
 }  // namespace nanospan::inline v0
 
+// ---- nanospan/detail/trace_headers.hpp -----------------------------------------------------------------------------------------
+
+// The headers that identify a span: W3C's traceparent (Trace Context Level 2) and Zipkin's B3, to and from a context. Any thread.
+
+namespace nanospan::inline v0::detail {
+
+// Lowercase hexadecimal digits as an id; invalid where they are not, or not as many.
+template <std::size_t Bytes>
+constexpr id<Bytes> id_of_hex(std::string_view digits) noexcept {
+  std::array<std::uint8_t, Bytes> bytes{};
+  if (digits.size() != 2 * Bytes) return id<Bytes>{};
+  unsigned wrong = 0;
+  for (std::size_t at = 0; at < Bytes; ++at) {
+    unsigned const high = digit_of(digits[2 * at]);
+    unsigned const low = digit_of(digits[2 * at + 1]);
+    wrong |= high | low;
+    bytes[at] = static_cast<std::uint8_t>(high << 4 | (low & 15u));
+  }
+  return wrong > 15 ? id<Bytes>{} : id<Bytes>{bytes};
+}
+
+// A short text without an allocation.
+class short_text {
+ public:
+  static constexpr std::size_t max_bytes = 72;  // the longest is a b3 with everything: 68
+
+  short_text& operator<<(std::string_view more) noexcept {
+    for (char const c : more) text_[size_++] = c;
+    return *this;
+  }
+  std::string_view view() const noexcept { return {text_, size_}; }
+
+ private:
+  char text_[max_bytes];
+  std::size_t size_ = 0;
+};
+
+struct traceparent {
+  // Invalid for what is none. Of later versions what version 00 has of them ("Versioning of traceparent"). Flags without a meaning are
+  // dropped: they must not be sent on ("Other Flags"). Looks at 56 bytes at most, but for blanks.
+  static span_context parse(std::string_view text) noexcept {
+    text = without_blanks(text);
+    if (text.size() < 55 || text[2] != '-' || text[35] != '-' || text[52] != '-') return {};
+    unsigned const version = octet(text.substr(0, 2));
+    unsigned const flags = octet(text.substr(53, 2));
+    if (version > 0xfe || flags > 0xff) return {};
+    if (text.size() != 55 && (version == 0 || text[55] != '-')) return {};
+    span_context const context{id_of_hex<16>(text.substr(3, 32)), id_of_hex<8>(text.substr(36, 16)),
+                               static_cast<std::uint8_t>(flags & (sampled_flag | random_flag)), true};
+    return context.valid() ? context : span_context{};
+  }
+  // Of a valid one.
+  static short_text of(span_context const& context) noexcept {
+    char const flags[] = {'0', static_cast<char>('0' + (context.trace_flags() & (sampled_flag | random_flag)))};
+    short_text text;
+    text << "00-" << context.trace_id().hex() << "-" << context.span_id().hex() << "-" << std::string_view{flags, sizeof flags};
+    return text;
+  }
+
+ private:
+  // 256 and more: none.
+  static unsigned octet(std::string_view digits) noexcept {
+    unsigned const high = digit_of(digits[0]);
+    unsigned const low = digit_of(digits[1]);
+    return low > 15 ? 256 : high << 4 | low;
+  }
+};
+
+// Zipkin, "b3-propagation".
+struct b3 {
+  enum class sampling : std::uint8_t { defer, deny, accept, debug };
+  nanospan::trace_id trace;
+  nanospan::span_id span;
+  sampling state = sampling::defer;
+  bool valid = false;  // ids and state, ids without a state, or a state alone
+
+  // "Single Header": {TraceId}-{SpanId}-{SamplingState}-{ParentSpanId}, the last two optional; or {SamplingState}.
+  static b3 parse(std::string_view text) noexcept {
+    text = without_blanks(text);
+    b3 result;
+    if (text.size() == 1) {
+      result.valid = result.take_state(text);
+      return result;
+    }
+    std::size_t const at = text.find('-') + 1;  // where the span's id begins
+    if (at != 17 && at != 33) return result;
+    if (!result.take_ids(text.substr(0, at - 1), text.substr(at, 16))) return result;
+    text.remove_prefix(at + 16);
+    if (!text.empty()) {
+      if (text[0] != '-' || !result.take_state(text.substr(1, 1))) return result;
+      text.remove_prefix(2);
+      if (!text.empty() && (text[0] != '-' || !id_of_hex<8>(text.substr(1)).valid())) return result;
+    }
+    result.valid = true;
+    return result;
+  }
+  // "Multiple Headers"; those that are absent are empty.
+  struct headers {
+    std::string_view trace_id;
+    std::string_view span_id;
+    std::string_view parent_span_id;
+    std::string_view sampled;
+    std::string_view flags;
+  };
+  static b3 parse(headers const& from) noexcept {
+    b3 result;
+    bool const has_ids = !from.trace_id.empty() || !from.span_id.empty();
+    if (is_same_name(from.sampled, "true")) result.state = sampling::accept;  // of tracers before the specification
+    else if (is_same_name(from.sampled, "false")) result.state = sampling::deny;
+    else if (!from.sampled.empty() && (from.sampled == "d" || !result.take_state(from.sampled))) return result;
+    if (from.flags == "1") result.state = sampling::debug;
+    if (has_ids && !result.take_ids(from.trace_id, from.span_id)) return result;
+    if (!from.parent_span_id.empty() && (!has_ids || !id_of_hex<8>(from.parent_span_id).valid())) return result;
+    result.valid = has_ids || result.state != sampling::defer;
+    return result;
+  }
+
+  // What spans may start in. A decision to sample without ids, and nothing at all, is no parent: a root's sampler decides.
+  span_context context() const noexcept {
+    if (!valid || !trace.valid()) return {};
+    bool const sampled = state == sampling::accept || state == sampling::debug;
+    span_context const context{trace, span, sampled ? sampled_flag : std::uint8_t{0}, true};
+    return state == sampling::debug ? context.with_state(context_state::make({}, {}, true)) : context;
+  }
+  static sampling state_of(span_context const& context) noexcept {
+    return context.b3_debug() ? sampling::debug : context.sampled() ? sampling::accept : sampling::deny;
+  }
+  // Of a valid one. No ParentSpanId (OpenTelemetry, "B3 Inject").
+  static short_text single(span_context const& context) noexcept {
+    short_text text;
+    text << context.trace_id().hex() << "-" << context.span_id().hex() << "-";
+    text << (state_of(context) == sampling::debug ? "d" : context.sampled() ? "1" : "0");
+    return text;
+  }
+
+ private:
+  bool take_state(std::string_view text) noexcept {
+    if (text == "0") state = sampling::deny;
+    else if (text == "1") state = sampling::accept;
+    else if (text == "d") state = sampling::debug;
+    else return false;
+    return true;
+  }
+  bool take_ids(std::string_view trace_digits, std::string_view span_digits) noexcept {
+    if (trace_digits.size() == 16) {  // 64 bits: the upper ones are 0
+      char digits[32];
+      std::memset(digits, '0', 16);
+      std::memcpy(digits + 16, trace_digits.data(), 16);
+      trace = id_of_hex<16>({digits, sizeof digits});
+    } else {
+      trace = id_of_hex<16>(trace_digits);
+    }
+    span = id_of_hex<8>(span_digits);
+    return trace.valid() && span.valid();
+  }
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/carrier.hpp -----------------------------------------------------------------------------------------------
+
+// What headers can be read from and written to, by what it can do: nobody's type is included for it. Behind two plain structs, so that what
+// extract() and inject() do is compiled once.
+
+namespace nanospan::inline v0::detail {
+
+// A map, a multimap, a vector of pairs. Names are looked for in any case, in the whole of it.
+template <typename Carrier>
+concept pair_carrier = requires(Carrier const& carrier) {
+  { carrier.begin()->first } -> std::convertible_to<std::string_view>;
+  { carrier.begin()->second } -> std::convertible_to<std::string_view>;
+  carrier.end();
+};
+template <typename Carrier>
+concept writable_pair_carrier = pair_carrier<Carrier> && requires(Carrier& carrier) {
+  carrier.erase(carrier.begin());
+  requires requires { carrier.emplace_back("", std::string_view{}); } || requires { carrier.emplace("", std::string_view{}); };
+};
+// Boost.Beast's fields, with whichever string_view they use.
+template <typename Carrier>
+concept field_carrier = requires(Carrier& carrier, Carrier const& read) {
+  read.equal_range("").first->value().data();
+  carrier.set("", read.equal_range("").first->value());
+  carrier.erase("");
+};
+template <typename Function>
+concept setter = std::is_invocable_v<Function&, std::string_view, std::string_view>;
+template <typename Function>
+concept getter = std::is_invocable_v<Function&, std::string_view>;
+
+template <typename Carrier>
+concept readable_carrier = pair_carrier<Carrier> || field_carrier<Carrier> || getter<Carrier const>;
+template <typename Carrier>
+concept writable_carrier = writable_pair_carrier<std::remove_cvref_t<Carrier>> || field_carrier<std::remove_cvref_t<Carrier>> || setter<Carrier>;
+
+// What a getter returns: text, an optional one, or a range of them.
+template <typename Answer, typename Visit>
+void visit_answer(Answer const& answer, Visit& visit) {
+  if constexpr (std::is_pointer_v<Answer>) {
+    if (answer != nullptr) visit(std::string_view{answer});
+  } else if constexpr (std::is_convertible_v<Answer const&, std::string_view>) {
+    if (std::string_view const text = answer; !text.empty()) visit(text);
+  } else if constexpr (requires { answer.begin(); }) {
+    for (auto const& one : answer) visit_answer(one, visit);
+  } else {
+    if (answer) visit_answer(*answer, visit);
+  }
+}
+
+struct header_source {
+  void const* carrier;
+  void (*read)(void const* carrier, std::string_view name, void* to, void (*visit)(void* to, std::string_view value));
+
+  // Calls visit(value) for each header of the name, in their order.
+  template <typename Visit>
+  void for_each(std::string_view name, Visit&& visit) const {
+    read(carrier, name, &visit, [](void* to, std::string_view value) { (*static_cast<std::remove_reference_t<Visit>*>(to))(value); });
+  }
+};
+
+template <typename Carrier>
+header_source source_of(Carrier const& from) noexcept {
+  return {&from, [](void const* carrier, std::string_view name, void* to, void (*visit)(void*, std::string_view)) {
+    auto const& headers = *static_cast<Carrier const*>(carrier);
+    if constexpr (field_carrier<Carrier>) {
+      auto const all = headers.equal_range({name.data(), name.size()});
+      for (auto at = all.first; at != all.second; ++at) visit(to, std::string_view{at->value().data(), at->value().size()});
+    } else if constexpr (pair_carrier<Carrier>) {
+      for (auto const& one : headers)
+        if (is_same_name(one.first, name)) visit(to, one.second);
+    } else {
+      auto const each = [&](std::string_view value) { visit(to, value); };
+      visit_answer(headers(name), each);
+    }
+  }};
+}
+
+struct header_sink {
+  void* carrier;
+  void (*write)(void* carrier, char const* name, std::string_view const* value);  // null: there is to be none
+
+  void set(char const* name, std::string_view value) const { write(carrier, name, &value); }
+  void erase(char const* name) const { write(carrier, name, nullptr); }
+};
+
+template <typename Carrier>
+header_sink sink_of(Carrier& to) noexcept {
+  return {const_cast<void*>(static_cast<void const*>(&to)), [](void* carrier, char const* name, std::string_view const* value) {
+    auto& headers = *static_cast<Carrier*>(carrier);
+    if constexpr (field_carrier<Carrier>) {
+      using view = std::remove_cvref_t<decltype(headers.equal_range("").first->value())>;
+      if (value != nullptr) headers.set(name, view{value->data(), value->size()});
+      else headers.erase(name);
+    } else if constexpr (writable_pair_carrier<Carrier>) {
+      // Whatever the case of their letters: two of one name would be one too many for the receiver.
+      for (auto at = headers.begin(); at != headers.end();) {
+        if (is_same_name(at->first, name)) at = headers.erase(at);
+        else ++at;
+      }
+      if (value == nullptr) return;
+      if constexpr (requires { headers.emplace_back(name, *value); }) headers.emplace_back(name, *value);
+      else headers.emplace(name, *value);
+    } else {
+      if (value != nullptr) headers(std::string_view{name}, *value);
+    }
+  }};
+}
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/propagation.hpp --------------------------------------------------------------------------------------------------
+
+// How a context travels from one process to another: inject() writes it into the headers of what is sent, extract() reads it from those of
+// what has come. W3C Trace Context Level 2, W3C Baggage, B3. Any thread, no lock. Malformed headers are as if they were not there.
+
+namespace nanospan::inline v0 {
+
+/// The formats (OpenTelemetry, "Propagators Distribution"): traceparent and tracestate; baggage; the header b3; the headers x-b3-….
+enum class propagator : std::uint8_t { tracecontext = 1, baggage = 2, b3 = 4, b3multi = 8 };
+
+/// A set of them: `propagator::tracecontext | propagator::b3`. Without a value it stands for the process's.
+class propagator_set {
+ public:
+  constexpr propagator_set() noexcept = default;
+  constexpr explicit(false) propagator_set(propagator one) noexcept : bits_{static_cast<std::uint8_t>(chosen | static_cast<unsigned>(one))} {}
+  /// No format: nothing is injected, nothing extracted.
+  static constexpr propagator_set none() noexcept { return of_bits(chosen); }
+
+  constexpr bool contains(propagator one) const noexcept { return (bits_ & static_cast<unsigned>(one)) != 0; }
+  /// False: the process's.
+  constexpr bool is_chosen() const noexcept { return (bits_ & chosen) != 0; }
+  constexpr std::uint8_t bits() const noexcept { return bits_; }
+  static constexpr propagator_set of_bits(std::uint8_t bits) noexcept {
+    propagator_set set;
+    set.bits_ = bits;
+    return set;
+  }
+  friend constexpr propagator_set operator|(propagator_set a, propagator_set b) noexcept { return of_bits(a.bits_ | b.bits_); }
+  friend constexpr bool operator==(propagator_set, propagator_set) noexcept = default;
+
+ private:
+  static constexpr std::uint8_t chosen = 0x80;
+  std::uint8_t bits_ = 0;
+};
+constexpr propagator_set operator|(propagator a, propagator b) noexcept { return propagator_set{a} | propagator_set{b}; }
+
+namespace detail {
+
+inline constexpr propagator_set default_propagators = propagator::tracecontext | propagator::baggage;
+// The process's, which a provider sets. Before and without one they are the standard's default for SDKs, not its API's "no-op": a program that
+// records nothing still passes on what it was given, for otherwise the traces of those around it break, and nothing says why.
+NANOSPAN_DETAIL_SHARED inline constinit std::atomic<std::uint8_t> global_propagators{default_propagators.bits()};
+
+inline propagator_set or_global(propagator_set set) noexcept {
+  if (set.is_chosen()) return set;
+  return propagator_set::of_bits(global_propagators.load(std::memory_order_relaxed));  // Relaxed: it orders nothing.
+}
+
+// ---- extract
+
+// The first value of a header, copied; empty where it is longer than any valid one.
+struct first_value {
+  short_text text;
+  std::size_t count = 0;
+  void operator()(std::string_view value) noexcept {
+    value = without_blanks(value);
+    if (count++ == 0 && value.size() <= short_text::max_bytes) text << value;
+  }
+};
+
+inline span_context extract_tracecontext(header_source const& from) {
+  span_context parent;
+  std::size_t parents = 0;
+  from.for_each("traceparent", [&](std::string_view value) {
+    if (parents++ == 0) parent = traceparent::parse(value);
+  });
+  if (parents != 1 || !parent.valid()) return {};  // several: which one is meant nobody knows, so the trace starts anew
+  text_buffer header{max_tracestate_header_bytes};
+  bool whole = true;
+  from.for_each("tracestate", [&](std::string_view value) { whole = whole && header.append_value(value); });
+  tracestate_list list;
+  if (!whole || header.view().empty() || !list.parse(header.view())) return parent;  // the parent holds, whatever that is
+  text_buffer text{max_tracestate_header_bytes};
+  list.write(text);
+  return parent.with_tracestate(text.view());
+}
+
+inline span_context extract_b3(header_source const& from) {
+  auto const value_of = [&](std::string_view name) {
+    first_value first;  // "the first value wins"
+    from.for_each(name, first);
+    return first.text;
+  };
+  b3 read = b3::parse(value_of("b3").view());
+  if (!read.valid) {
+    short_text const trace = value_of("x-b3-traceid");
+    short_text const span = value_of("x-b3-spanid");
+    short_text const parent = value_of("x-b3-parentspanid");
+    short_text const sampled = value_of("x-b3-sampled");
+    short_text const flags = value_of("x-b3-flags");
+    read = b3::parse({trace.view(), span.view(), parent.view(), sampled.view(), flags.view()});
+  }
+  if (read.valid && read.state == b3::sampling::deny && !read.trace.valid()) {
+    // "Deny: don't sample", and no ids: of our own making, as a root that is not sampled has them, so that what starts here follows.
+    auto& thread = this_thread;
+    if (thread.slot == nullptr && acquire_slot() == nullptr) return {};
+    read.trace = thread.random.next_trace_id();
+    read.span = thread.random.next_span_id();
+  }
+  return read.context();
+}
+
+// As much as may be looked at, whole members only.
+inline void append_baggage(text_buffer& header, std::string_view value) noexcept {
+  std::size_t const room = header.room() - (header.room() != 0 ? 1 : 0);
+  if (value.size() > room) {
+    std::size_t const comma = value.substr(0, room).rfind(',');
+    value = value.substr(0, comma != std::string_view::npos ? comma : 0);
+  }
+  header.append_value(value);
+}
+
+inline span_context with_extracted_baggage(span_context const& context, header_source const& from) {
+  text_buffer header{max_baggage_header_bytes};
+  from.for_each("baggage", [&](std::string_view value) { append_baggage(header, value); });
+  if (header.view().empty()) return context;
+  baggage_list list;
+  list.parse(header.view());
+  text_buffer text{max_baggage_bytes};
+  list.write(text);
+  return text.view().empty() ? context : context.with_baggage(text.view());
+}
+
+inline span_context extract_from(header_source const& from, propagator_set set) {
+  set = or_global(set);
+  span_context context;
+  if (set.contains(propagator::tracecontext)) context = extract_tracecontext(from);
+  if (!context.valid() && (set.contains(propagator::b3) || set.contains(propagator::b3multi))) context = extract_b3(from);
+  return set.contains(propagator::baggage) ? with_extracted_baggage(context, from) : context;
+}
+
+// ---- inject: whatever a context was made of, only what the standard allows is sent.
+
+inline void inject_tracecontext(span_context const& context, header_sink const& to) {
+  to.set("traceparent", traceparent::of(context).view());
+  text_buffer text{max_sent_tracestate_bytes};
+  if (tracestate_list list; !context.tracestate().empty() && list.parse(context.tracestate())) {
+    list.truncate(max_sent_tracestate_bytes);
+    list.write(text);
+  }
+  if (text.view().empty()) to.erase("tracestate");  // one that is there belongs to another traceparent
+  else to.set("tracestate", text.view());
+}
+
+inline void inject_b3multi(span_context const& context, header_sink const& to) {
+  bool const debug = b3::state_of(context) == b3::sampling::debug;
+  to.set("x-b3-traceid", context.trace_id().hex());
+  to.set("x-b3-spanid", context.span_id().hex());
+  to.set(debug ? "x-b3-flags" : "x-b3-sampled", debug || context.sampled() ? "1" : "0");
+  to.erase(debug ? "x-b3-sampled" : "x-b3-flags");
+  to.erase("x-b3-parentspanid");
+}
+
+inline void inject_baggage(span_context const& context, header_sink const& to) {
+  if (context.baggage().empty()) return;
+  baggage_list list;
+  list.parse(context.baggage());
+  text_buffer text{max_baggage_bytes};
+  list.write(text);
+  if (!text.view().empty()) to.set("baggage", text.view());
+}
+
+inline void inject_into(span_context const& context, header_sink const& to, propagator_set set) {
+  set = or_global(set);
+  if (context.valid()) {
+    if (set.contains(propagator::tracecontext)) inject_tracecontext(context, to);
+    if (set.contains(propagator::b3)) to.set("b3", b3::single(context).view());
+    if (set.contains(propagator::b3multi)) inject_b3multi(context, to);
+  }
+  if (set.contains(propagator::baggage)) inject_baggage(context, to);
+}
+
+}  // namespace detail
+
+/// Writes a context into a carrier, over what it has of these headers: a map or multimap of strings, a vector of pairs of them, Boost.Beast's
+/// fields, or a function that is called with the name and the value, both std::string_view. Without a trace only baggage is written. The headers
+/// take at most 55, 512 (tracestate, cut by whole members) and 8192 bytes (baggage). Takes 4 KiB of stack. Throws what the carrier throws.
+template <typename Carrier>
+  requires detail::writable_carrier<Carrier>
+void inject(span_context const& context, Carrier&& into, propagator_set formats = {}) {
+  detail::inject_into(context, detail::sink_of(into), formats);
+}
+/// The same with the thread's current context.
+template <typename Carrier>
+  requires detail::writable_carrier<Carrier>
+void inject(Carrier&& into, propagator_set formats = {}) {
+  detail::inject_into(current(), detail::sink_of(into), formats);
+}
+
+/// Reads a context from a carrier: those of inject(), or a function that is called with a name, std::string_view, and returns the value as text,
+/// an optional one, or a range of several. The first that is valid counts, traceparent before b3 before x-b3-…; baggage beside it, or alone. Invalid
+/// where there is none: what starts in it is a root. A context_scope makes it the parent of what follows.
+/// Looks at 32 KiB of tracestate and 16 KiB of baggage at most, in linear time, and takes 6 KiB of stack. Never throws, but for what a
+/// function throws that was given; without memory tracestate and baggage are missing.
+template <typename Carrier>
+  requires detail::readable_carrier<Carrier>
+span_context extract(Carrier const& from, propagator_set formats = {}) {
+  return detail::extract_from(detail::source_of(from), formats);
+}
+
+}  // namespace nanospan::inline v0
+
 // ---- nanospan/sampler.hpp ------------------------------------------------------------------------------------------------------
 
 // Head sampling: whether a span that starts now is recorded. A sampler that decides by the parent alone is reduced to a plan, two
@@ -3907,6 +4379,10 @@ struct options {
   /// Of the conventions that resource_attributes follow. The detectors have one, too: another one than theirs is reported, and none is sent.
   std::string resource_schema_url = {};
   nanospan::resource_detectors resource_detectors = {};
+
+  /// How a context is written into and read from headers, everywhere in the process from then on: {propagator::b3 | propagator::baggage}.
+  /// OTEL_PROPAGATORS (tracecontext, baggage, b3, b3multi, none), else tracecontext and baggage, as without a provider.
+  propagator_set propagators = {};
 
   /// Where spans go. Null: OTEL_TRACES_EXPORTER (none, or one or both of otlp and console, by commas), else OTLP over HTTP with the four options below.
   shared<nanospan::exporter> exporter = nullptr;
@@ -6207,6 +6683,7 @@ class configuration {
 
   // False where nothing is to be exported.
   bool complete() {
+    complete_propagators();  // first: what is not recorded is propagated all the same
     options_.disabled |= env_.boolean("OTEL_SDK_DISABLED");
     if (options_.disabled) return false;
     complete_limits();
@@ -6219,6 +6696,22 @@ class configuration {
   }
 
  private:
+  void complete_propagators() const {
+    constexpr char const* name = "OTEL_PROPAGATORS";
+    auto const given = environment::text(name);
+    if (options_.propagators.is_chosen() || !given) return;
+    struct {
+      std::string_view name;
+      propagator_set set;
+    } const known[] = {{"tracecontext", propagator::tracecontext}, {"baggage", propagator::baggage}, {"b3", propagator::b3},
+                       {"b3multi", propagator::b3multi}, {"none", propagator_set::none()}};
+    for (std::string_view list = *given; !list.empty();) {
+      std::string_view const one = without_blanks(take_front(list, ','));
+      auto const* const found = std::find_if(std::begin(known), std::end(known), [&](auto const& each) { return is_same_name(each.name, one); });
+      if (found != std::end(known)) options_.propagators = options_.propagators | found->set;
+      else if (!one.empty()) env_.ignored(name, one, "known are tracecontext, baggage, b3, b3multi and none");
+    }
+  }
   void complete_limits() const {
     std::optional<std::size_t> const attributes = count("OTEL_ATTRIBUTE_COUNT_LIMIT");
     std::optional<std::size_t> const length = size("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT");
@@ -8546,6 +9039,8 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   auto& provider = the_provider();
   std::lock_guard const lock{provider.mutex};
   if (provider.current != nullptr) throw configuration_error{"there is a tracer_provider already; a process has one at a time"};
+  // Relaxed: it orders nothing. With none chosen the default stands.
+  global_propagators.store((with.propagators.is_chosen() ? with.propagators : default_propagators).bits(), std::memory_order_relaxed);
   if (!exports) {
     recording.word.store(recording_disabled, std::memory_order_relaxed);  // Relaxed, as every reader of it.
     return nullptr;

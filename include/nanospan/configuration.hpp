@@ -65,6 +65,7 @@ class configuration {
 
   // False where nothing is to be exported.
   bool complete() {
+    complete_propagators();  // first: what is not recorded is propagated all the same
     options_.disabled |= env_.boolean("OTEL_SDK_DISABLED");
     if (options_.disabled) return false;
     complete_limits();
@@ -77,6 +78,22 @@ class configuration {
   }
 
  private:
+  void complete_propagators() const {
+    constexpr char const* name = "OTEL_PROPAGATORS";
+    auto const given = environment::text(name);
+    if (options_.propagators.is_chosen() || !given) return;
+    struct {
+      std::string_view name;
+      propagator_set set;
+    } const known[] = {{"tracecontext", propagator::tracecontext}, {"baggage", propagator::baggage}, {"b3", propagator::b3},
+                       {"b3multi", propagator::b3multi}, {"none", propagator_set::none()}};
+    for (std::string_view list = *given; !list.empty();) {
+      std::string_view const one = without_blanks(take_front(list, ','));
+      auto const* const found = std::find_if(std::begin(known), std::end(known), [&](auto const& each) { return is_same_name(each.name, one); });
+      if (found != std::end(known)) options_.propagators = options_.propagators | found->set;
+      else if (!one.empty()) env_.ignored(name, one, "known are tracecontext, baggage, b3, b3multi and none");
+    }
+  }
   void complete_limits() const {
     std::optional<std::size_t> const attributes = count("OTEL_ATTRIBUTE_COUNT_LIMIT");
     std::optional<std::size_t> const length = size("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT");

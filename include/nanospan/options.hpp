@@ -5,6 +5,7 @@
 // decides; where there is none either, the default named here.
 
 #include <nanospan/ended_span.hpp>
+#include <nanospan/propagation.hpp>
 #include <nanospan/sampler.hpp>
 
 #include <cstddef>
@@ -106,6 +107,10 @@ struct options {
   /// Of the conventions that resource_attributes follow. The detectors have one, too: another one than theirs is reported, and none is sent.
   std::string resource_schema_url = {};
   nanospan::resource_detectors resource_detectors = {};
+
+  /// How a context is written into and read from headers, everywhere in the process from then on: {propagator::b3 | propagator::baggage}.
+  /// OTEL_PROPAGATORS (tracecontext, baggage, b3, b3multi, none), else tracecontext and baggage, as without a provider.
+  propagator_set propagators = {};
 
   /// Where spans go. Null: OTEL_TRACES_EXPORTER (none, or one or both of otlp and console, by commas), else OTLP over HTTP with the four options below.
   shared<nanospan::exporter> exporter = nullptr;

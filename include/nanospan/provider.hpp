@@ -125,6 +125,8 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   auto& provider = the_provider();
   std::lock_guard const lock{provider.mutex};
   if (provider.current != nullptr) throw configuration_error{"there is a tracer_provider already; a process has one at a time"};
+  // Relaxed: it orders nothing. With none chosen the default stands.
+  global_propagators.store((with.propagators.is_chosen() ? with.propagators : default_propagators).bits(), std::memory_order_relaxed);
   if (!exports) {
     recording.word.store(recording_disabled, std::memory_order_relaxed);  // Relaxed, as every reader of it.
     return nullptr;
