@@ -68,6 +68,7 @@
 #include <nanospan/detail/kept_entry.hpp>
 #include <nanospan/detail/literal_cache.hpp>
 #include <nanospan/attribute_set.hpp>
+#include <nanospan/baggage_attributes.hpp>
 #include <nanospan/scope_list.hpp>
 #include <nanospan/collected_span.hpp>
 #include <nanospan/exporter_choice.hpp>

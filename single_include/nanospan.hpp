@@ -1107,7 +1107,7 @@ enum class entry_type : std::uint8_t {
   boolean, signed_integer, unsigned_integer, floating, string,  // attributes
   bytes, array, type_name,                                      // attributes, too: array's elements are of one of the five above
   event, link,                                                  // with attributes of their own
-  status, name, tracestate, scope, dropped, heap_block,
+  status, name, tracestate, scope, dropped, heap_block, baggage,
 };
 
 inline constexpr std::uint16_t copied_key = 32;  // beside an entry_type
@@ -3071,6 +3071,7 @@ inline constexpr std::uint32_t recording_on = 1u << 16;         // a provider li
 inline constexpr std::uint32_t recording_over = 1u << 17;       // there was one
 inline constexpr std::uint32_t recording_disabled = 1u << 19;   // the environment says that there is nothing to record
 inline constexpr std::uint32_t recording_monotonic = 1u << 18;  // the processor's counter is not to be trusted
+inline constexpr std::uint32_t recording_baggage = 1u << 20;    // records carry the baggage: options.baggage_attributes
 
 struct recording_state {
   std::atomic<std::uint32_t> word{0};
@@ -3436,6 +3437,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     entries_.phase = phase::ended;
     if (entries_.has_state()) {
       add_text(detail::entry_type::tracestate, state_->tracestate());
+      // Relaxed: what the word alone says is enough.
+      if ((detail::recording.word.load(std::memory_order_relaxed) & detail::recording_baggage) != 0) add_text(detail::entry_type::baggage, state_->baggage());
     }
     entries_.append_dropped();
     std::byte* const bytes = entries_.bytes();
@@ -4383,6 +4386,9 @@ struct options {
   /// How a context is written into and read from headers, everywhere in the process from then on: {propagator::b3 | propagator::baggage}.
   /// OTEL_PROPAGATORS (tracecontext, baggage, b3, b3multi, none), else tracecontext and baggage, as without a provider.
   propagator_set propagators = {};
+  /// Keys of baggage that become attributes of every span that starts where it is carried: {"tenant.id"}. An attribute of that key which the
+  /// span has itself wins. Records of spans with baggage get as much longer as it is.
+  std::vector<std::string> baggage_attributes = {};
 
   /// Where spans go. Null: OTEL_TRACES_EXPORTER (none, or one or both of otlp and console, by commas), else OTLP over HTTP with the four options below.
   shared<nanospan::exporter> exporter = nullptr;
@@ -6187,6 +6193,11 @@ class attribute_set {
     }
     chosen_[count_++] = added;
   }
+  bool contains(std::string_view key) const noexcept {
+    for (std::size_t at = 0; at < count_; ++at)
+      if (chosen_[at].key() == key) return true;
+    return false;
+  }
   std::uint64_t dropped() const noexcept { return dropped_; }
   // The most that write() writes, of entries that take so many bytes: ill-formed text becomes three times as long, a number's word of an array, too.
   std::size_t bound(std::size_t entry_bytes) const noexcept { return bytes_ + 3 * entry_bytes + 128 * count_; }
@@ -6211,6 +6222,42 @@ class attribute_set {
   std::size_t count_ = 0;
   std::uint64_t dropped_ = 0;
   std::size_t bytes_ = 0;  // of keys that are literals, and names of types
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/baggage_attributes.hpp -------------------------------------------------------------------------------------------
+
+// Members of the baggage that a span was started with, as attributes of it: options.baggage_attributes. Background thread.
+
+namespace nanospan::inline v0::detail {
+
+class baggage_attributes {
+ public:
+  baggage_attributes() = default;
+  explicit baggage_attributes(std::vector<std::string> keys) : keys_{std::move(keys)}, payloads_(keys_.size()) {}
+
+  // Adds what the span has no attribute of, all of which are there already. `to` refers to this object until the next call. Throws std::bad_alloc.
+  NANOSPAN_DETAIL_COLD void add_to(attribute_set& to, std::string_view baggage, literal_cache& literals) {
+    baggage_list list;
+    list.parse(baggage);
+    for (std::size_t at = 0; at < keys_.size(); ++at) {
+      std::string const& key = keys_[at];
+      auto const* const found = list.find(key);
+      if (found == nullptr || to.contains(key)) continue;
+      // As an entry with a copied key lies in a record.
+      std::string& payload = payloads_[at];
+      payload = key;
+      payload.resize(padded(key.size()));
+      payload += decoded_baggage(found->value);
+      std::uint64_t const word = entry_word({nullptr, static_cast<std::uint16_t>(key.size()), entry_type::string, true}, payload.size());
+      to.add({word, reinterpret_cast<std::byte const*>(payload.data()), payload.size()}, literals);
+    }
+  }
+
+ private:
+  std::vector<std::string> keys_;
+  std::vector<std::string> payloads_;  // one for each key
 };
 
 }  // namespace nanospan::inline v0::detail
@@ -6385,6 +6432,8 @@ class collected_span {
   }
   std::size_t kept_bytes() const noexcept { return entry_bytes_; }
 
+  // Baggage of those keys becomes attributes.
+  void copy_baggage(std::vector<std::string> keys) { baggage_ = baggage_attributes{std::move(keys)}; }
   // No address is known any more.
   void forget_literals() noexcept {
     sites_.clear();
@@ -6471,6 +6520,7 @@ class collected_span {
       case entry_type::name: name = keyed_entry::of(entry, literals_); return;
       case entry_type::tracestate: tracestate = entry.text(); return;
       case entry_type::scope: return take_scope(entry);
+      case entry_type::baggage: return baggage_.add_to(attributes, entry.text(), literals_);  // comes behind the attributes
       case entry_type::dropped: left_out = entry.word(); return;
       case entry_type::heap_block: return;
       default: attributes.add(entry, literals_);
@@ -6507,6 +6557,7 @@ class collected_span {
   }
 
   literal_cache literals_;
+  baggage_attributes baggage_;
   scope_list scopes_;
   address_map<known_site> sites_;
   std::unique_ptr<keyed_entry[]> events_;
@@ -6667,6 +6718,8 @@ class configuration {
     require(std::has_single_bit(o.ring_bytes) && o.ring_bytes >= 16384 && o.ring_bytes <= 1u << 30,
             is("ring_bytes", o.ring_bytes, "a power of two from 16 KiB to 1 GiB"));
     require(o.ring_memory_limit_bytes / 2 >= o.ring_bytes, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least twice options.ring_bytes"));
+    for (std::string const& key : o.baggage_attributes)
+      require(is_token(key), joined({"options.baggage_attributes has \"", key, "\"; no key of baggage is like that"}));
     require(o.background_name.size() <= 15, joined({"options.background_name is \"", o.background_name, "\"; it must have at most 15 bytes"}));
     require(o.background_cpu >= -1 && o.background_cpu < guest_settings::cpu_count, is("background_cpu", o.background_cpu, "-1 or the number of a CPU"));
     require(o.background_nice >= -20 && o.background_nice <= 19, is("background_nice", o.background_nice, "from -20 to 19"));
@@ -7111,6 +7164,8 @@ class otlp_encoder {
     spans_ = 0;
     bytes_ = 0;
   }
+  // Baggage of those keys becomes attributes of spans.
+  void copy_baggage(std::vector<std::string> keys) { span_.copy_baggage(std::move(keys)); }
   // No literal is known any more. What is encoded refers to none.
   void forget_literals() noexcept { span_.forget_literals(); }
 
@@ -8320,6 +8375,8 @@ class collector {
     }
   }
 
+  // Baggage of those keys becomes attributes of spans.
+  void copy_baggage(std::vector<std::string> keys) { encoder_.copy_baggage(std::move(keys)); }
   // What is remembered by the addresses of literals; see nanospan::drain().
   void forget_literals() noexcept { encoder_.forget_literals(); }
 
@@ -8666,6 +8723,7 @@ class pipeline : export_wait {
         sender_{std::move(options_.exporter), {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report},
         owner_process_{::getpid()} {
     if (!wake_.made()) throw configuration_error{"no descriptor left for the background thread's wake-up pipe"};
+    collector_.copy_baggage(options_.baggage_attributes);
     collector::ensure_spare_slot();
     if (!options_.background_thread) return;
     try {
@@ -9050,6 +9108,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   registry.ring_memory_limit_bytes.store(with.ring_memory_limit_bytes, std::memory_order_relaxed);
   asm volatile("" : : "r"(&acquire_slot));  // so that the program has it, though it may record in its plugins only
   provider.samplers.push_back(with.sampler);
+  std::uint32_t const baggage = with.baggage_attributes.empty() ? 0 : recording_baggage;
   auto const made = std::make_shared<pipeline>(std::move(with), common, report);
   if (!provider.hooked) {
     std::atexit(at_exit);
@@ -9068,7 +9127,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   // What was found about the counter holds for the whole process.
   bool const steady = counter_is_invariant() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0;
   // Release: pairs with the acquire in who_is_asked().
-  recording.word.store(chosen.plan().bits | recording_on | (steady ? 0 : recording_monotonic), std::memory_order_release);
+  recording.word.store(chosen.plan().bits | recording_on | baggage | (steady ? 0 : recording_monotonic), std::memory_order_release);
   return made.get();
 }
 

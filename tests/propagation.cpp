@@ -575,6 +575,12 @@ propagator_set of_variable(char const* value, nanospan::options with = {}) {
   return propagator_set::of_bits(nanospan::detail::global_propagators.load());
 }
 
+std::optional<nanospan::attribute_value> attribute_of(nanospan::span_data const& one, std::string_view key) {
+  for (auto const& [name, value] : one.attributes)
+    if (name == key) return value;
+  return std::nullopt;
+}
+
 }  // namespace
 
 TEST_CASE("OTEL_PROPAGATORS names the process's propagators, in any case and more than once") {
@@ -609,4 +615,48 @@ TEST_CASE("OTEL_PROPAGATORS holds where OTEL_SDK_DISABLED says that nothing is r
   CHECK(of_variable("b3") == propagator_set{propagator::b3});
   ::unsetenv("OTEL_SDK_DISABLED");
   nanospan::detail::recording.word.store(0);
+}
+
+TEST_CASE("keys of baggage that an option names become attributes, and no others") {
+  recorded all{{.baggage_attributes = {"tenant", "absent", "user", "tenant"}}};
+  {
+    nanospan::context_scope const here{span_context{}.with_baggage("user=%C3%A4;p=1,tenant=t1,secret=x")};
+    NANOSPAN("root", {"own", 1});
+    NANOSPAN("child", {"user", "mine"}, {"user", "mine too"});
+    nanospan::span{"empty"}.end();
+  }
+  { NANOSPAN("without"); }
+  for (auto const* name : {"root", "empty"}) {
+    CHECK(attribute_of(all.span(name), "user") == nanospan::attribute_value{"\xc3\xa4"});
+    CHECK(attribute_of(all.span(name), "tenant") == nanospan::attribute_value{"t1"});
+  }
+  CHECK(all.span("root").attributes.size() == 3);
+  CHECK(attribute_of(all.span("child"), "user") == nanospan::attribute_value{"mine too"});
+  CHECK(all.span("child").attributes.size() == 2);
+  CHECK(all.span("without").attributes.empty());
+  CHECK(all.span("child").dropped_attributes_count == 0);
+}
+
+TEST_CASE("without that option a record does not carry baggage, and with it the next provider's does not") {
+  auto const bytes = [](nanospan::options with) {
+    recorded const all{std::move(with)};
+    nanospan::context_scope const here{span_context{}.with_baggage("user=" + std::string(100, 'x'))};
+    auto const& ring = nanospan::detail::this_thread.slot->ring;
+    std::uint64_t const before = ring.published();
+    { NANOSPAN("one"); }
+    return ring.published() - before;
+  };
+  auto const without = bytes({});
+  CHECK(without == 64);
+  CHECK(bytes({.baggage_attributes = {"tenant"}}) >= without + 100);
+  CHECK(bytes({}) == without);
+}
+
+TEST_CASE("a key that no baggage can have is no option") {
+  try {
+    recorded const all{{.baggage_attributes = {"tenant", "user id"}}};
+    FAIL("taken");
+  } catch (nanospan::configuration_error const& error) {
+    CHECK(std::string{error.what()} == "options.baggage_attributes has \"user id\"; no key of baggage is like that");
+  }
 }

@@ -50,7 +50,7 @@ enum class entry_type : std::uint8_t {
   boolean, signed_integer, unsigned_integer, floating, string,  // attributes
   bytes, array, type_name,                                      // attributes, too: array's elements are of one of the five above
   event, link,                                                  // with attributes of their own
-  status, name, tracestate, scope, dropped, heap_block,
+  status, name, tracestate, scope, dropped, heap_block, baggage,
 };
 
 inline constexpr std::uint16_t copied_key = 32;  // beside an entry_type

@@ -65,6 +65,11 @@ class attribute_set {
     }
     chosen_[count_++] = added;
   }
+  bool contains(std::string_view key) const noexcept {
+    for (std::size_t at = 0; at < count_; ++at)
+      if (chosen_[at].key() == key) return true;
+    return false;
+  }
   std::uint64_t dropped() const noexcept { return dropped_; }
   // The most that write() writes, of entries that take so many bytes: ill-formed text becomes three times as long, a number's word of an array, too.
   std::size_t bound(std::size_t entry_bytes) const noexcept { return bytes_ + 3 * entry_bytes + 128 * count_; }

@@ -6,6 +6,7 @@
 
 #include <nanospan/attribute_set.hpp>
 #include <nanospan/detail/kept_entry.hpp>
+#include <nanospan/baggage_attributes.hpp>
 #include <nanospan/options.hpp>
 #include <nanospan/scope_list.hpp>
 
@@ -96,6 +97,8 @@ class collected_span {
   }
   std::size_t kept_bytes() const noexcept { return entry_bytes_; }
 
+  // Baggage of those keys becomes attributes.
+  void copy_baggage(std::vector<std::string> keys) { baggage_ = baggage_attributes{std::move(keys)}; }
   // No address is known any more.
   void forget_literals() noexcept {
     sites_.clear();
@@ -182,6 +185,7 @@ class collected_span {
       case entry_type::name: name = keyed_entry::of(entry, literals_); return;
       case entry_type::tracestate: tracestate = entry.text(); return;
       case entry_type::scope: return take_scope(entry);
+      case entry_type::baggage: return baggage_.add_to(attributes, entry.text(), literals_);  // comes behind the attributes
       case entry_type::dropped: left_out = entry.word(); return;
       case entry_type::heap_block: return;
       default: attributes.add(entry, literals_);
@@ -218,6 +222,7 @@ class collected_span {
   }
 
   literal_cache literals_;
+  baggage_attributes baggage_;
   scope_list scopes_;
   address_map<known_site> sites_;
   std::unique_ptr<keyed_entry[]> events_;

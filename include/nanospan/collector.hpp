@@ -77,6 +77,8 @@ class collector {
     }
   }
 
+  // Baggage of those keys becomes attributes of spans.
+  void copy_baggage(std::vector<std::string> keys) { encoder_.copy_baggage(std::move(keys)); }
   // What is remembered by the addresses of literals; see nanospan::drain().
   void forget_literals() noexcept { encoder_.forget_literals(); }
 

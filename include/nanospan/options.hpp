@@ -111,6 +111,9 @@ struct options {
   /// How a context is written into and read from headers, everywhere in the process from then on: {propagator::b3 | propagator::baggage}.
   /// OTEL_PROPAGATORS (tracecontext, baggage, b3, b3multi, none), else tracecontext and baggage, as without a provider.
   propagator_set propagators = {};
+  /// Keys of baggage that become attributes of every span that starts where it is carried: {"tenant.id"}. An attribute of that key which the
+  /// span has itself wins. Records of spans with baggage get as much longer as it is.
+  std::vector<std::string> baggage_attributes = {};
 
   /// Where spans go. Null: OTEL_TRACES_EXPORTER (none, or one or both of otlp and console, by commas), else OTLP over HTTP with the four options below.
   shared<nanospan::exporter> exporter = nullptr;

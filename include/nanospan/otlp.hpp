@@ -97,6 +97,8 @@ class otlp_encoder {
     spans_ = 0;
     bytes_ = 0;
   }
+  // Baggage of those keys becomes attributes of spans.
+  void copy_baggage(std::vector<std::string> keys) { span_.copy_baggage(std::move(keys)); }
   // No literal is known any more. What is encoded refers to none.
   void forget_literals() noexcept { span_.forget_literals(); }
 

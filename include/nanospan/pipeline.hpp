@@ -31,6 +31,7 @@ class pipeline : export_wait {
         sender_{std::move(options_.exporter), {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report},
         owner_process_{::getpid()} {
     if (!wake_.made()) throw configuration_error{"no descriptor left for the background thread's wake-up pipe"};
+    collector_.copy_baggage(options_.baggage_attributes);
     collector::ensure_spare_slot();
     if (!options_.background_thread) return;
     try {

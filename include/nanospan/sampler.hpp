@@ -176,6 +176,7 @@ inline constexpr std::uint32_t recording_on = 1u << 16;         // a provider li
 inline constexpr std::uint32_t recording_over = 1u << 17;       // there was one
 inline constexpr std::uint32_t recording_disabled = 1u << 19;   // the environment says that there is nothing to record
 inline constexpr std::uint32_t recording_monotonic = 1u << 18;  // the processor's counter is not to be trusted
+inline constexpr std::uint32_t recording_baggage = 1u << 20;    // records carry the baggage: options.baggage_attributes
 
 struct recording_state {
   std::atomic<std::uint32_t> word{0};

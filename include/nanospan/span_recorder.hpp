@@ -362,6 +362,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     entries_.phase = phase::ended;
     if (entries_.has_state()) {
       add_text(detail::entry_type::tracestate, state_->tracestate());
+      // Relaxed: what the word alone says is enough.
+      if ((detail::recording.word.load(std::memory_order_relaxed) & detail::recording_baggage) != 0) add_text(detail::entry_type::baggage, state_->baggage());
     }
     entries_.append_dropped();
     std::byte* const bytes = entries_.bytes();
