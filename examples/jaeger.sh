@@ -4,6 +4,7 @@
 # A Jaeger of one's own, in memory, on the loopback interface. Runs one until it is interrupted:
 #   examples/jaeger.sh [ADDRESS]     ADDRESS: 127.0.0.1, or any other of 127.0.0.0/8
 # or, sourced, by a script:
+#   jaeger_find_go                   sees to it that there is a Go that fetches the version that a module asks for; fails where there is none
 #   jaeger_build                     builds build/jaeger, unless it is there; fails where there is no Go
 #   jaeger_start ADDRESS             returns when it answers; it ends with the script (traps on EXIT, HUP, INT and TERM)
 #   jaeger_stop                      its log stays, in build/
@@ -31,15 +32,19 @@ jaeger_newer_go() {
   PATH=$directory/bin:$PATH
 }
 
-jaeger_build() {
-  [[ -x $jaeger_binary ]] && return
+jaeger_find_go() {
   # In a shell of its own: where it cannot install, it ends that.
   (need golang-go command -v go && need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt && install_missing) || true
   if ! jaeger_go_is_new && ! { command -v go >/dev/null && jaeger_newer_go && jaeger_go_is_new; }; then
-    echo "$0: Jaeger is built with Go 1.21 or later, and here is $(go version 2>/dev/null || echo none);" \
+    echo "$0: this needs Go 1.21 or later, and here is $(go version 2>/dev/null || echo none);" \
       "go.dev/doc/install says how to get it" >&2
     return 1
   fi
+}
+
+jaeger_build() {
+  [[ -x $jaeger_binary ]] && return
+  jaeger_find_go || return 1
   echo "building Jaeger $jaeger_version from its source; this takes some minutes, once" >&2
   local source
   source=$(go mod download -json "github.com/jaegertracing/jaeger@$jaeger_version" | sed -n 's/.*"Dir": "\(.*\)",/\1/p')
