@@ -627,7 +627,7 @@ class text_buffer {
       text_ = static_cast<char*>(block);
       capacity_ = wanted;
     }
-    std::memcpy(text_ + size_, more.data(), more.size());
+    std::memcpy(text_ + size_, more.data(), more.size());  // NOLINT(clang-analyzer-core.NonNullParamChecker): without a block there was no room
     size_ += more.size();
     return true;
   }
@@ -2811,6 +2811,7 @@ inline void append_baggage(text_buffer& header, std::string_view value) noexcept
   header.append_value(value);
 }
 
+// NOLINTBEGIN(clang-analyzer-unix.Malloc): what is returned owns the block
 inline span_context with_extracted_baggage(span_context const& context, header_source const& from) {
   text_buffer header{max_baggage_header_bytes};
   from.for_each("baggage", [&](std::string_view value) { append_baggage(header, value); });
@@ -2819,7 +2820,8 @@ inline span_context with_extracted_baggage(span_context const& context, header_s
   list.parse(header.view());
   text_buffer text{max_baggage_bytes};
   list.write(text);
-  return text.view().empty() ? context : context.with_baggage(text.view());
+  if (text.view().empty()) return context;
+  return context.with_baggage(text.view());
 }
 
 inline span_context extract_from(header_source const& from, propagator_set set) {
@@ -2829,6 +2831,7 @@ inline span_context extract_from(header_source const& from, propagator_set set) 
   if (!context.valid() && (set.contains(propagator::b3) || set.contains(propagator::b3multi))) context = extract_b3(from);
   return set.contains(propagator::baggage) ? with_extracted_baggage(context, from) : context;
 }
+// NOLINTEND(clang-analyzer-unix.Malloc)
 
 // ---- inject: whatever a context was made of, only what the standard allows is sent.
 
@@ -4383,9 +4386,6 @@ struct options {
   std::string resource_schema_url = {};
   nanospan::resource_detectors resource_detectors = {};
 
-  /// How a context is written into and read from headers, everywhere in the process from then on: {propagator::b3 | propagator::baggage}.
-  /// OTEL_PROPAGATORS (tracecontext, baggage, b3, b3multi, none), else tracecontext and baggage, as without a provider.
-  propagator_set propagators = {};
   /// Keys of baggage that become attributes of every span that starts where it is carried: {"tenant.id"}. An attribute of that key which the
   /// span has itself wins. Records of spans with baggage get as much longer as it is.
   std::vector<std::string> baggage_attributes = {};
@@ -4405,6 +4405,9 @@ struct options {
 
   /// Nothing is recorded and nobody is told so; contexts are propagated all the same. Or OTEL_SDK_DISABLED=true.
   bool disabled = false;
+  /// How a context is written into and read from headers, everywhere in the process from then on: {propagator::b3 | propagator::baggage}.
+  /// OTEL_PROPAGATORS (tracecontext, baggage, b3, b3multi, none), else tracecontext and baggage, as without a provider.
+  propagator_set propagators = {};
   /// Null: OTEL_TRACES_SAMPLER with OTEL_TRACES_SAMPLER_ARG, else parent-based, always on.
   shared<nanospan::sampler const> sampler = nullptr;
 

@@ -108,9 +108,6 @@ struct options {
   std::string resource_schema_url = {};
   nanospan::resource_detectors resource_detectors = {};
 
-  /// How a context is written into and read from headers, everywhere in the process from then on: {propagator::b3 | propagator::baggage}.
-  /// OTEL_PROPAGATORS (tracecontext, baggage, b3, b3multi, none), else tracecontext and baggage, as without a provider.
-  propagator_set propagators = {};
   /// Keys of baggage that become attributes of every span that starts where it is carried: {"tenant.id"}. An attribute of that key which the
   /// span has itself wins. Records of spans with baggage get as much longer as it is.
   std::vector<std::string> baggage_attributes = {};
@@ -130,6 +127,9 @@ struct options {
 
   /// Nothing is recorded and nobody is told so; contexts are propagated all the same. Or OTEL_SDK_DISABLED=true.
   bool disabled = false;
+  /// How a context is written into and read from headers, everywhere in the process from then on: {propagator::b3 | propagator::baggage}.
+  /// OTEL_PROPAGATORS (tracecontext, baggage, b3, b3multi, none), else tracecontext and baggage, as without a provider.
+  propagator_set propagators = {};
   /// Null: OTEL_TRACES_SAMPLER with OTEL_TRACES_SAMPLER_ARG, else parent-based, always on.
   shared<nanospan::sampler const> sampler = nullptr;
 

@@ -69,7 +69,7 @@ class text_buffer {
       text_ = static_cast<char*>(block);
       capacity_ = wanted;
     }
-    std::memcpy(text_ + size_, more.data(), more.size());
+    std::memcpy(text_ + size_, more.data(), more.size());  // NOLINT(clang-analyzer-core.NonNullParamChecker): without a block there was no room
     size_ += more.size();
     return true;
   }
