@@ -6238,29 +6238,24 @@ namespace nanospan::inline v0::detail {
 class baggage_attributes {
  public:
   baggage_attributes() = default;
-  explicit baggage_attributes(std::vector<std::string> keys) : keys_{std::move(keys)}, payloads_(keys_.size()) {}
+  explicit baggage_attributes(std::vector<std::string> keys) : keys_{std::move(keys)} {}
 
   // Adds what the span has no attribute of, all of which are there already. `to` refers to this object until the next call. Throws std::bad_alloc.
-  NANOSPAN_DETAIL_COLD void add_to(attribute_set& to, std::string_view baggage, literal_cache& literals) {
+  NANOSPAN_DETAIL_COLD void add_to(attribute_set& to, std::string_view baggage) {
+    kept_.clear();
     baggage_list list;
     list.parse(baggage);
     for (std::size_t at = 0; at < keys_.size(); ++at) {
       std::string const& key = keys_[at];
       auto const* const found = list.find(key);
       if (found == nullptr || to.contains(key)) continue;
-      // As an entry with a copied key lies in a record.
-      std::string& payload = payloads_[at];
-      payload = key;
-      payload.resize(padded(key.size()));
-      payload += decoded_baggage(found->value);
-      std::uint64_t const word = entry_word({nullptr, static_cast<std::uint16_t>(key.size()), entry_type::string, true}, payload.size());
-      to.add({word, reinterpret_cast<std::byte const*>(payload.data()), payload.size()}, literals);
+      to.add({kept_.emplace_back(key, attribute_value{decoded_baggage(found->value)}).view(), nullptr});
     }
   }
 
  private:
   std::vector<std::string> keys_;
-  std::vector<std::string> payloads_;  // one for each key
+  std::vector<kept_entry> kept_;
 };
 
 }  // namespace nanospan::inline v0::detail
@@ -6523,7 +6518,7 @@ class collected_span {
       case entry_type::name: name = keyed_entry::of(entry, literals_); return;
       case entry_type::tracestate: tracestate = entry.text(); return;
       case entry_type::scope: return take_scope(entry);
-      case entry_type::baggage: return baggage_.add_to(attributes, entry.text(), literals_);  // comes behind the attributes
+      case entry_type::baggage: return baggage_.add_to(attributes, entry.text());  // comes behind the attributes
       case entry_type::dropped: left_out = entry.word(); return;
       case entry_type::heap_block: return;
       default: attributes.add(entry, literals_);

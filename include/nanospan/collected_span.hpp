@@ -185,7 +185,7 @@ class collected_span {
       case entry_type::name: name = keyed_entry::of(entry, literals_); return;
       case entry_type::tracestate: tracestate = entry.text(); return;
       case entry_type::scope: return take_scope(entry);
-      case entry_type::baggage: return baggage_.add_to(attributes, entry.text(), literals_);  // comes behind the attributes
+      case entry_type::baggage: return baggage_.add_to(attributes, entry.text());  // comes behind the attributes
       case entry_type::dropped: left_out = entry.word(); return;
       case entry_type::heap_block: return;
       default: attributes.add(entry, literals_);
