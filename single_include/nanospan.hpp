@@ -36,6 +36,13 @@
 #define NANOSPAN_WARN_WITHOUT_PROVIDER 1
 #endif
 
+/// What is done about a mistake of the program's besides counting it (stats().misused): a scope that is closed on another thread than its own, or out of
+/// order. Called with a condition that is false. Default: assert(), so nothing where NDEBUG is defined.
+#ifndef NANOSPAN_ASSERT
+#include <cassert>
+#define NANOSPAN_ASSERT(condition) assert(condition)
+#endif
+
 // NANOSPAN_IMPLEMENTATION, defined (to anything) in exactly one source file before the include, compiles the exporter there.
 
 // What is shared by every library of a process stays one object, also under -fvisibility=hidden.
@@ -184,10 +191,21 @@ class id {
 using trace_id = id<16>;
 using span_id = id<8>;
 
+/// Makes ids in the place of the library's own random ones: options.id_generator (OpenTelemetry, "Id Generators"). Any thread, many at once; must not block: it
+/// runs where the span starts. An invalid id is replaced by a random one.
+class NANOSPAN_DETAIL_SHARED id_generator {
+ public:
+  virtual ~id_generator() = default;
+  virtual trace_id next_trace_id() const noexcept = 0;
+  virtual span_id next_span_id() const noexcept = 0;
+  /// Whether the last seven bytes of its trace ids are random, which the W3C random flag tells others.
+  virtual bool makes_random_trace_ids() const noexcept { return false; }
+};
+
 namespace detail {
 
 // xoshiro256++ 1.0 (Blackman and Vigna, 2019, public domain algorithm). One per thread; all-zero means not seeded yet.
-class id_generator {
+class random_ids {
  public:
   // 256 bits from the operating system; if it has none, from the clock and the thread's own address.
   NANOSPAN_DETAIL_COLD void seed() noexcept {
@@ -466,7 +484,7 @@ struct active_context {
 struct thread_block {
   active_context current;
   thread_slot* slot;  // null before the thread's first span and after its thread-local destructors have begun
-  id_generator random;
+  random_ids random;
   bool exited;
 };
 
@@ -1721,6 +1739,8 @@ class attribute_payload {
 // The entries of a span in the making: in a small buffer inside the span, then in one heap block. What finds no room is left out and counted.
 // Caller's thread, noexcept.
 
+#include <exception>
+
 namespace nanospan::inline v0::detail {
 
 class entry_buffer {
@@ -1736,6 +1756,7 @@ class entry_buffer {
   span_phase phase;
   // Whether its context has a state: the one that was current before, or one of its own, and then what was current before is kept().
   enum class state_kind : std::uint8_t { none, outer, own } state;
+  std::uint16_t exceptions;  // that were under way at its start; where it watches them
   bool has_state() const noexcept { return state != state_kind::none; }
 
   entry_buffer() noexcept {}  // start() or take() follows, or nothing
@@ -1796,7 +1817,13 @@ class entry_buffer {
   std::byte* bytes() const noexcept { return entries_; }
   std::uint32_t size() const noexcept { return used_; }
   bool on_heap() const noexcept { return entries_ != inline_; }
-  // Nothing was left out, nothing is on the heap.
+  // Has the span end the slow way, where left_by_exception() is asked.
+  void watch_exceptions() noexcept {
+    exceptions = static_cast<std::uint16_t>(std::uncaught_exceptions());
+    dropped_ |= watches_exceptions;
+  }
+  bool left_by_exception() const noexcept { return (dropped_ & watches_exceptions) != 0 && std::uncaught_exceptions() > exceptions; }
+  // Nothing was left out, nothing is on the heap, nobody asks about exceptions.
   NANOSPAN_DETAIL_INLINE bool plain() const noexcept { return dropped_ == 0 && capacity_ == inline_entry_bytes; }
   void drop(std::uint32_t entries = 1) noexcept { dropped_ += entries; }
 
@@ -1871,8 +1898,8 @@ class entry_buffer {
   }
   // The last entry, where something was left out: how much.
   void append_dropped() noexcept {
-    if (dropped_ == 0) return;
-    std::uint64_t const dropped = dropped_;
+    std::uint64_t const dropped = dropped_ & ~watches_exceptions;
+    if (dropped == 0) return;
     capacity_ += spare_bytes;  // kept for this
     if (std::byte* const place = append({nullptr, 0, entry_type::dropped, false}, sizeof dropped)) std::memcpy(place, &dropped, sizeof dropped);
   }
@@ -1926,7 +1953,9 @@ class entry_buffer {
     return true;
   }
 
-  std::uint32_t dropped_;  // entries that found no room
+  static constexpr std::uint32_t watches_exceptions = 1u << 31;
+
+  std::uint32_t dropped_;  // entries that found no room, and watches_exceptions
   std::uint32_t used_;
   std::uint32_t capacity_;
   std::byte* entries_;  // inline_, or a heap block
@@ -1996,6 +2025,40 @@ class attributes_view {
   void for_each(Visit&& visit) const {
     detail::for_each_entry(entries_, bytes_, [&](detail::entry_view const& entry) {
       if (entry.type() <= detail::entry_type::type_name) visit(entry.key(), value{entry});
+    });
+  }
+
+ private:
+  std::byte const* entries_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+/// Links that a span has so far. Valid during the call that was given it.
+class links_view {
+ public:
+  struct link {
+    nanospan::trace_id trace_id;
+    nanospan::span_id span_id;
+    std::uint8_t trace_flags;
+    bool remote;
+    std::string_view tracestate;
+    attributes_view attributes;
+  };
+  /// None.
+  links_view() noexcept = default;
+  /// Of `bytes` bytes of a record's entries; what is no link is passed over.
+  links_view(std::byte const* entries, std::size_t bytes) noexcept : entries_{entries}, bytes_{bytes} {}
+
+  /// Calls `visit(links_view::link const&)` for each, in the order in which they were said.
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    detail::for_each_entry(entries_, bytes_, [&](detail::entry_view const& entry) {
+      if (entry.type() != detail::entry_type::link) return;
+      detail::link_payload head{};
+      std::memcpy(&head, entry.value(), sizeof head);
+      std::size_t const before = sizeof head + detail::padded(head.tracestate_size);
+      visit(link{head.trace, head.span, static_cast<std::uint8_t>(head.trace_flags), head.remote != 0, entry.text().substr(sizeof head, head.tracestate_size),
+                 {entry.value() + before, entry.value_size() - before}});
     });
   }
 
@@ -2357,6 +2420,7 @@ class scope {
     // The address alone proves nothing: another thread's scope may have lain there, and been closed elsewhere.
     if (current.owner != this || home_ != thread.slot) [[unlikely]] {
       home_->scopes_lost.fetch_add(1, std::memory_order_relaxed);  // Relaxed: a scope shared by two threads at once is a race anyway.
+      if (!thread.exited) NANOSPAN_ASSERT(false && "nanospan: a scope was closed out of order, or on another thread than its own");
       return false;
     }
     current.span = in_register(span_);
@@ -2921,6 +2985,7 @@ struct sampling_parameters {
   std::string_view span_name;
   span_kind kind;
   attributes_view attributes = {};  // those that it is created with; of a macro for a sampler that needs_attributes() only
+  links_view links = {};            // those that it is created with
 };
 
 /// What a sampler answers: a decision, and perhaps attributes for the span and a tracestate for its context.
@@ -3075,10 +3140,12 @@ inline constexpr std::uint32_t recording_over = 1u << 17;       // there was one
 inline constexpr std::uint32_t recording_disabled = 1u << 19;   // the environment says that there is nothing to record
 inline constexpr std::uint32_t recording_monotonic = 1u << 18;  // the processor's counter is not to be trusted
 inline constexpr std::uint32_t recording_baggage = 1u << 20;    // records carry the baggage: options.baggage_attributes
+inline constexpr std::uint32_t recording_exceptions = 1u << 21;  // scopes ask whether an exception left them: options.error_on_exception
 
 struct recording_state {
   std::atomic<std::uint32_t> word{0};
   std::atomic<sampler const*> asked{nullptr};  // the provider's sampler; set before the word says so, lives on after it
+  std::atomic<id_generator const*> ids{nullptr};  // the user's, if any: as the sampler
 };
 NANOSPAN_DETAIL_SHARED inline constinit recording_state recording{};
 
@@ -3090,7 +3157,6 @@ NANOSPAN_DETAIL_SHARED inline constinit recording_state recording{};
 // The record in the making, which every kind of span is: how it starts, what it is told, how it is handed over to its thread's ring.
 // Caller's thread, noexcept, no lock, no system call. A span with over 256 bytes of entries takes one heap block.
 
-#include <exception>
 #if defined(__GXX_RTTI)
 #include <typeinfo>
 #endif
@@ -3241,8 +3307,14 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   // The rest of it, where there is a sampler to ask. The trace's id is there, and what the user says besides, if anything.
   NANOSPAN_DETAIL_COLD void start_as_asked(detail::thread_block& thread, std::uint32_t word, birth const& as, detail::active_context const& parent,
                                            start_options const* with = nullptr) noexcept {
-    detail::context_meta const parent_meta = parent.valid() ? parent.meta : detail::context_meta{0, random_flag, false, false, {}};
+    detail::context_meta parent_meta = parent.valid() ? parent.meta : detail::context_meta{0, random_flag, false, false, {}};
     if (with == nullptr) entries_.start();
+    // Acquire: pairs with the release of the provider, as in who_is_asked().
+    id_generator const* const ids = detail::recording.ids.load(std::memory_order_acquire);
+    if (ids != nullptr && !parent.valid()) {
+      if (auto const trace = ids->next_trace_id(); trace.valid()) header_.trace = trace;
+      if (!ids->makes_random_trace_ids()) parent_meta.flags = 0;
+    }
     sampler const* const asked = who_is_asked();
     bool const undecided = as.from != nullptr && (as.from->flags & detail::attributes_follow) != 0 && asked != nullptr && asked->needs_attributes();
     sampling_result const result = undecided ? sampling_result{sampling_decision::record_only} : ask(asked, as, parent);
@@ -3252,6 +3324,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     } else {
       start_sampled(thread, word, as, parent_meta, parent.span);
     }
+    if (ids != nullptr)
+      if (auto const span = ids->next_span_id(); span.valid()) header_.span = span;
     heed(result, parent.state, {thread.current.trace, thread.current.state});
     if (with == nullptr && as.from == nullptr && recording()) add_name(as);
     if (undecided) entries_.phase = phase::undecided;
@@ -3393,7 +3467,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (asked == nullptr) return sampling_decision::drop;
     span_context const parent_context = parent.share();
     std::string_view const name = as.from != nullptr ? std::string_view{as.from->name, as.from->name_size} : std::string_view{as.name, as.name_size};
-    return asked->should_sample({parent_context, header_.trace, name, as.kind, {entries_.bytes(), entries_.size()}});
+    return asked->should_sample({parent_context, header_.trace, name, as.kind, {entries_.bytes(), entries_.size()}, {entries_.bytes(), entries_.size()}});
   }
 
   template <typename... Attribute>
@@ -3437,6 +3511,10 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   NANOSPAN_DETAIL_COLD void finish_slowly(detail::thread_block& thread) noexcept {
     if (entries_.phase == phase::undecided) decide();
     if (!recording()) return;
+    if (entries_.left_by_exception() && header_.meta.status == 0) {
+      error("an exception left the scope");
+      entries_.add({"error.type", "_OTHER"});
+    }
     entries_.phase = phase::ended;
     if (entries_.has_state()) {
       add_text(detail::entry_type::tracestate, state_->tracestate());
@@ -3604,7 +3682,9 @@ class scoped_span : public span_recorder, detail::scope {
     auto& thread = detail::this_thread;
     start_as_asked(thread, word, as, thread.current);
     become_current(thread);
-    if (recording()) start_clock(word);
+    if (!recording()) return;
+    if ((word & detail::recording_exceptions) != 0) entries_.watch_exceptions();
+    start_clock(word);
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void begin(birth const& as, start_options const& with) noexcept {
     auto& thread = detail::this_thread;
@@ -3621,6 +3701,7 @@ class scoped_span : public span_recorder, detail::scope {
       if (!recording()) entries_.start();
       own_state({current.trace, current.state});
     }
+    if (recording() && (word & detail::recording_exceptions) != 0) entries_.watch_exceptions();
     become_current(thread);
   }
   NANOSPAN_DETAIL_INLINE void become_current(detail::thread_block& thread) noexcept {
@@ -4410,6 +4491,11 @@ struct options {
   propagator_set propagators = {};
   /// Null: OTEL_TRACES_SAMPLER with OTEL_TRACES_SAMPLER_ARG, else parent-based, always on.
   shared<nanospan::sampler const> sampler = nullptr;
+
+  /// Null: the library's own, random. With one, or with the next option, every span asks, and costs some 100 instructions more.
+  shared<nanospan::id_generator const> id_generator = nullptr;
+  /// A scope that is left by an exception ends with status Error, "an exception left the scope", and error.type "_OTHER", unless its status was set.
+  bool error_on_exception = false;
 
   /// How much of a span is kept.
   span_limits limits = {};
@@ -6873,7 +6959,7 @@ inline std::string file_name(std::string const& path) { return path.substr(path.
 
 // RFC 9562, version 4.
 inline std::string random_uuid() {
-  id_generator random;
+  random_ids random;
   random.seed();
   auto bytes = random.next_trace_id().bytes();
   bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0fu) | 0x40u);
@@ -8693,7 +8779,7 @@ class sender {
   bool told_ = false;
   bool sending_ = false;
   bool unreachable_ = false;
-  id_generator random_;
+  random_ids random_;
 };
 
 }  // namespace nanospan::inline v0::detail
@@ -8995,6 +9081,7 @@ struct provider_state {
   std::mutex mutex;
   std::shared_ptr<pipeline> current;
   std::vector<shared<sampler const>> samplers;  // all that there ever were: a thread may be asking one
+  std::vector<shared<id_generator const>> id_generators;  // as these
   stats_snapshot reported;                                // what the providers before have told of
   bool hooked = false;                                    // atexit and fork handlers are in place
   bool forked = false;                                    // this process inherited a provider, and has made none of its own
@@ -9085,6 +9172,12 @@ inline void in_forked_child() {
   provider.reported = {};
 }
 
+// Where each span has something to ask, none goes the short way.
+inline std::uint32_t plan_of(sampler const& chosen, std::uint32_t word) noexcept {
+  bool const asks = (word & recording_exceptions) != 0 || recording.ids.load(std::memory_order_relaxed) != nullptr;
+  return asks ? 0 : chosen.plan().bits;
+}
+
 pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   messages const report = messages_of(with);
   environment const env{report};
@@ -9106,7 +9199,9 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   registry.ring_memory_limit_bytes.store(with.ring_memory_limit_bytes, std::memory_order_relaxed);
   asm volatile("" : : "r"(&acquire_slot));  // so that the program has it, though it may record in its plugins only
   provider.samplers.push_back(with.sampler);
-  std::uint32_t const baggage = with.baggage_attributes.empty() ? 0 : recording_baggage;
+  if (with.id_generator != nullptr) provider.id_generators.push_back(with.id_generator);
+  recording.ids.store(with.id_generator.get(), std::memory_order_release);  // Release: pairs with the acquire in start_as_asked().
+  std::uint32_t const asked_for = (with.baggage_attributes.empty() ? 0 : recording_baggage) | (with.error_on_exception ? recording_exceptions : 0);
   auto const made = std::make_shared<pipeline>(std::move(with), common, report);
   if (!provider.hooked) {
     std::atexit(at_exit);
@@ -9125,7 +9220,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   // What was found about the counter holds for the whole process.
   bool const steady = counter_is_invariant() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0;
   // Release: pairs with the acquire in who_is_asked().
-  recording.word.store(chosen.plan().bits | recording_on | baggage | (steady ? 0 : recording_monotonic), std::memory_order_release);
+  recording.word.store(plan_of(chosen, asked_for) | recording_on | asked_for | (steady ? 0 : recording_monotonic), std::memory_order_release);
   return made.get();
 }
 
@@ -9159,7 +9254,7 @@ void tracer_provider::set_sampler(shared<nanospan::sampler const> sampler) {
   detail::recording.asked.store(sampler.get(), std::memory_order_release);  // Release: pairs with the acquire in who_is_asked().
   // The rest of the word stays: the background thread may be adding to it. Release: as above, for whoever sees the new plan.
   std::uint32_t word = detail::recording.word.load(std::memory_order_relaxed);
-  std::uint32_t const plan = sampler->plan().bits;
+  std::uint32_t const plan = detail::plan_of(*sampler, detail::recording.word.load(std::memory_order_relaxed));
   while (!detail::recording.word.compare_exchange_weak(word, (word & ~detail::sampling_plan::all_bits) | plan, std::memory_order_release, std::memory_order_relaxed)) {}
 }
 void tracer_provider::poll() noexcept {

@@ -27,7 +27,7 @@ set(objects)
 foreach(source IN LISTS recording encoding)
   set(object ${CMAKE_CURRENT_BINARY_DIR}/arm64/${source}.o)
   add_custom_command(OUTPUT ${object} DEPENDS ${source} DEPFILE ${object}.d VERBATIM COMMENT "Building ${source} for arm64"
-    COMMAND ${arm64_compiler} -std=c++20 -O1 -pthread ${warnings} -I${PROJECT_SOURCE_DIR}/include -MD -MF ${object}.d
+    COMMAND ${arm64_compiler} -std=c++20 -O1 -pthread ${no_assertions} ${warnings} -I${PROJECT_SOURCE_DIR}/include -MD -MF ${object}.d
       -c ${CMAKE_CURRENT_SOURCE_DIR}/${source} -o ${object})
   list(APPEND objects ${object})
 endforeach()

@@ -18,7 +18,7 @@
 
 using nanospan::span_id;
 using nanospan::trace_id;
-using nanospan::detail::id_generator;
+using nanospan::detail::random_ids;
 using support::recorded;
 
 namespace {
@@ -38,7 +38,7 @@ bool all_distinct(std::vector<std::uint64_t> words) {
   return std::adjacent_find(words.begin(), words.end()) == words.end();
 }
 
-id_generator with_state(std::array<std::uint64_t, 4> state) { return std::bit_cast<id_generator>(state); }
+random_ids with_state(std::array<std::uint64_t, 4> state) { return std::bit_cast<random_ids>(state); }
 
 }  // namespace
 
@@ -106,7 +106,7 @@ TEST_CASE("a generator passes over zero") {
 }
 
 TEST_CASE("a million generated ids are distinct") {
-  id_generator generator;
+  random_ids generator;
   generator.seed();
   std::vector<std::uint64_t> words;
   words.reserve(1'000'000);
@@ -120,7 +120,7 @@ TEST_CASE("a million generated ids are distinct") {
 }
 
 TEST_CASE("every bit of an id is random") {
-  id_generator generator;
+  random_ids generator;
   generator.seed();
   std::array<int, 192> ones{};
   constexpr int ids = 10'000;
@@ -141,7 +141,7 @@ TEST_CASE("every bit of an id is random") {
 TEST_CASE("generators that are seeded apart go apart") {
   std::vector<std::uint64_t> words;
   for (int i = 0; i < 100; ++i) {
-    id_generator generator;
+    random_ids generator;
     generator.seed();
     for (int j = 0; j < 100; ++j) words.push_back(word_of(generator.next_span_id()));
   }

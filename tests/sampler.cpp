@@ -956,3 +956,28 @@ TEST_CASE("threads that record meanwhile are decided about by one sampler or the
   CHECK(sampled.load() <= now.exported);
   CHECK(sampled.load() != 0);
 }
+
+TEST_CASE("a sampler sees the links that a span is created with") {
+  class links_noting_sampler final : public sampler {
+   public:
+    nanospan::sampling_result should_sample(sampling_parameters const& parameters) const noexcept override {
+      parameters.links.for_each([&](nanospan::links_view::link const& one) {
+        ++seen;
+        same &= one.trace_id == trace && one.span_id == span && one.trace_flags == 1 && one.remote && one.tracestate == "vendor=1";
+        text = std::string{one.attributes.find("why").text()};
+      });
+      return sampling_decision::record_and_sample;
+    }
+    std::string description() const override { return "links"; }
+    mutable int seen = 0;
+    mutable bool same = true;
+    mutable std::string text;
+  };
+  auto const asked = std::make_shared<links_noting_sampler>();
+  nanospan::tracer_provider const tracing{{.exporter = std::make_shared<nanospan::memory_exporter>(), .sampler = asked, .background_thread = false}};
+  span_context const other{trace, span, 1, true, "vendor=1"};
+  { nanospan::scoped_span const linked{"linked", {.attributes = {{"a", 1}}, .links = {{other}, {other, {{"why", "batch"}}}}}}; }
+  CHECK(asked->seen == 2);
+  CHECK(asked->same);
+  CHECK(asked->text == "batch");
+}

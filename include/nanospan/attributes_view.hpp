@@ -70,4 +70,38 @@ class attributes_view {
   std::size_t bytes_ = 0;
 };
 
+/// Links that a span has so far. Valid during the call that was given it.
+class links_view {
+ public:
+  struct link {
+    nanospan::trace_id trace_id;
+    nanospan::span_id span_id;
+    std::uint8_t trace_flags;
+    bool remote;
+    std::string_view tracestate;
+    attributes_view attributes;
+  };
+  /// None.
+  links_view() noexcept = default;
+  /// Of `bytes` bytes of a record's entries; what is no link is passed over.
+  links_view(std::byte const* entries, std::size_t bytes) noexcept : entries_{entries}, bytes_{bytes} {}
+
+  /// Calls `visit(links_view::link const&)` for each, in the order in which they were said.
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    detail::for_each_entry(entries_, bytes_, [&](detail::entry_view const& entry) {
+      if (entry.type() != detail::entry_type::link) return;
+      detail::link_payload head{};
+      std::memcpy(&head, entry.value(), sizeof head);
+      std::size_t const before = sizeof head + detail::padded(head.tracestate_size);
+      visit(link{head.trace, head.span, static_cast<std::uint8_t>(head.trace_flags), head.remote != 0, entry.text().substr(sizeof head, head.tracestate_size),
+                 {entry.value() + before, entry.value_size() - before}});
+    });
+  }
+
+ private:
+  std::byte const* entries_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
 }  // namespace nanospan::inline v0

@@ -18,6 +18,13 @@
 #define NANOSPAN_WARN_WITHOUT_PROVIDER 1
 #endif
 
+/// What is done about a mistake of the program's besides counting it (stats().misused): a scope that is closed on another thread than its own, or out of
+/// order. Called with a condition that is false. Default: assert(), so nothing where NDEBUG is defined.
+#ifndef NANOSPAN_ASSERT
+#include <cassert>
+#define NANOSPAN_ASSERT(condition) assert(condition)
+#endif
+
 // NANOSPAN_IMPLEMENTATION, defined (to anything) in exactly one source file before the include, compiles the exporter there.
 
 // What is shared by every library of a process stays one object, also under -fvisibility=hidden.

@@ -230,7 +230,7 @@ struct active_context {
 struct thread_block {
   active_context current;
   thread_slot* slot;  // null before the thread's first span and after its thread-local destructors have begun
-  id_generator random;
+  random_ids random;
   bool exited;
 };
 

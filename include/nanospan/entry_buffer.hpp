@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 
 namespace nanospan::inline v0::detail {
 
@@ -25,6 +26,7 @@ class entry_buffer {
   span_phase phase;
   // Whether its context has a state: the one that was current before, or one of its own, and then what was current before is kept().
   enum class state_kind : std::uint8_t { none, outer, own } state;
+  std::uint16_t exceptions;  // that were under way at its start; where it watches them
   bool has_state() const noexcept { return state != state_kind::none; }
 
   entry_buffer() noexcept {}  // start() or take() follows, or nothing
@@ -85,7 +87,13 @@ class entry_buffer {
   std::byte* bytes() const noexcept { return entries_; }
   std::uint32_t size() const noexcept { return used_; }
   bool on_heap() const noexcept { return entries_ != inline_; }
-  // Nothing was left out, nothing is on the heap.
+  // Has the span end the slow way, where left_by_exception() is asked.
+  void watch_exceptions() noexcept {
+    exceptions = static_cast<std::uint16_t>(std::uncaught_exceptions());
+    dropped_ |= watches_exceptions;
+  }
+  bool left_by_exception() const noexcept { return (dropped_ & watches_exceptions) != 0 && std::uncaught_exceptions() > exceptions; }
+  // Nothing was left out, nothing is on the heap, nobody asks about exceptions.
   NANOSPAN_DETAIL_INLINE bool plain() const noexcept { return dropped_ == 0 && capacity_ == inline_entry_bytes; }
   void drop(std::uint32_t entries = 1) noexcept { dropped_ += entries; }
 
@@ -160,8 +168,8 @@ class entry_buffer {
   }
   // The last entry, where something was left out: how much.
   void append_dropped() noexcept {
-    if (dropped_ == 0) return;
-    std::uint64_t const dropped = dropped_;
+    std::uint64_t const dropped = dropped_ & ~watches_exceptions;
+    if (dropped == 0) return;
     capacity_ += spare_bytes;  // kept for this
     if (std::byte* const place = append({nullptr, 0, entry_type::dropped, false}, sizeof dropped)) std::memcpy(place, &dropped, sizeof dropped);
   }
@@ -215,7 +223,9 @@ class entry_buffer {
     return true;
   }
 
-  std::uint32_t dropped_;  // entries that found no room
+  static constexpr std::uint32_t watches_exceptions = 1u << 31;
+
+  std::uint32_t dropped_;  // entries that found no room, and watches_exceptions
   std::uint32_t used_;
   std::uint32_t capacity_;
   std::byte* entries_;  // inline_, or a heap block

@@ -66,10 +66,21 @@ class id {
 using trace_id = id<16>;
 using span_id = id<8>;
 
+/// Makes ids in the place of the library's own random ones: options.id_generator (OpenTelemetry, "Id Generators"). Any thread, many at once; must not block: it
+/// runs where the span starts. An invalid id is replaced by a random one.
+class NANOSPAN_DETAIL_SHARED id_generator {
+ public:
+  virtual ~id_generator() = default;
+  virtual trace_id next_trace_id() const noexcept = 0;
+  virtual span_id next_span_id() const noexcept = 0;
+  /// Whether the last seven bytes of its trace ids are random, which the W3C random flag tells others.
+  virtual bool makes_random_trace_ids() const noexcept { return false; }
+};
+
 namespace detail {
 
 // xoshiro256++ 1.0 (Blackman and Vigna, 2019, public domain algorithm). One per thread; all-zero means not seeded yet.
-class id_generator {
+class random_ids {
  public:
   // 256 bits from the operating system; if it has none, from the clock and the thread's own address.
   NANOSPAN_DETAIL_COLD void seed() noexcept {

@@ -133,6 +133,11 @@ struct options {
   /// Null: OTEL_TRACES_SAMPLER with OTEL_TRACES_SAMPLER_ARG, else parent-based, always on.
   shared<nanospan::sampler const> sampler = nullptr;
 
+  /// Null: the library's own, random. With one, or with the next option, every span asks, and costs some 100 instructions more.
+  shared<nanospan::id_generator const> id_generator = nullptr;
+  /// A scope that is left by an exception ends with status Error, "an exception left the scope", and error.type "_OTHER", unless its status was set.
+  bool error_on_exception = false;
+
   /// How much of a span is kept.
   span_limits limits = {};
   /// Sees each span that has ended, and may redact, enrich, rename or drop it: `[](nanospan::ended_span& s) { s.attributes().erase("user.email"); }`. On the background

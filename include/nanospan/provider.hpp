@@ -25,6 +25,7 @@ struct provider_state {
   std::mutex mutex;
   std::shared_ptr<pipeline> current;
   std::vector<shared<sampler const>> samplers;  // all that there ever were: a thread may be asking one
+  std::vector<shared<id_generator const>> id_generators;  // as these
   stats_snapshot reported;                                // what the providers before have told of
   bool hooked = false;                                    // atexit and fork handlers are in place
   bool forked = false;                                    // this process inherited a provider, and has made none of its own
@@ -115,6 +116,12 @@ inline void in_forked_child() {
   provider.reported = {};
 }
 
+// Where each span has something to ask, none goes the short way.
+inline std::uint32_t plan_of(sampler const& chosen, std::uint32_t word) noexcept {
+  bool const asks = (word & recording_exceptions) != 0 || recording.ids.load(std::memory_order_relaxed) != nullptr;
+  return asks ? 0 : chosen.plan().bits;
+}
+
 pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   messages const report = messages_of(with);
   environment const env{report};
@@ -136,7 +143,9 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   registry.ring_memory_limit_bytes.store(with.ring_memory_limit_bytes, std::memory_order_relaxed);
   asm volatile("" : : "r"(&acquire_slot));  // so that the program has it, though it may record in its plugins only
   provider.samplers.push_back(with.sampler);
-  std::uint32_t const baggage = with.baggage_attributes.empty() ? 0 : recording_baggage;
+  if (with.id_generator != nullptr) provider.id_generators.push_back(with.id_generator);
+  recording.ids.store(with.id_generator.get(), std::memory_order_release);  // Release: pairs with the acquire in start_as_asked().
+  std::uint32_t const asked_for = (with.baggage_attributes.empty() ? 0 : recording_baggage) | (with.error_on_exception ? recording_exceptions : 0);
   auto const made = std::make_shared<pipeline>(std::move(with), common, report);
   if (!provider.hooked) {
     std::atexit(at_exit);
@@ -155,7 +164,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   // What was found about the counter holds for the whole process.
   bool const steady = counter_is_invariant() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0;
   // Release: pairs with the acquire in who_is_asked().
-  recording.word.store(chosen.plan().bits | recording_on | baggage | (steady ? 0 : recording_monotonic), std::memory_order_release);
+  recording.word.store(plan_of(chosen, asked_for) | recording_on | asked_for | (steady ? 0 : recording_monotonic), std::memory_order_release);
   return made.get();
 }
 
@@ -189,7 +198,7 @@ void tracer_provider::set_sampler(shared<nanospan::sampler const> sampler) {
   detail::recording.asked.store(sampler.get(), std::memory_order_release);  // Release: pairs with the acquire in who_is_asked().
   // The rest of the word stays: the background thread may be adding to it. Release: as above, for whoever sees the new plan.
   std::uint32_t word = detail::recording.word.load(std::memory_order_relaxed);
-  std::uint32_t const plan = sampler->plan().bits;
+  std::uint32_t const plan = detail::plan_of(*sampler, detail::recording.word.load(std::memory_order_relaxed));
   while (!detail::recording.word.compare_exchange_weak(word, (word & ~detail::sampling_plan::all_bits) | plan, std::memory_order_release, std::memory_order_relaxed)) {}
 }
 void tracer_provider::poll() noexcept {

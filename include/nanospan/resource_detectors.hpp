@@ -45,7 +45,7 @@ inline std::string file_name(std::string const& path) { return path.substr(path.
 
 // RFC 9562, version 4.
 inline std::string random_uuid() {
-  id_generator random;
+  random_ids random;
   random.seed();
   auto bytes = random.next_trace_id().bytes();
   bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0fu) | 0x40u);

@@ -23,6 +23,7 @@ struct sampling_parameters {
   std::string_view span_name;
   span_kind kind;
   attributes_view attributes = {};  // those that it is created with; of a macro for a sampler that needs_attributes() only
+  links_view links = {};            // those that it is created with
 };
 
 /// What a sampler answers: a decision, and perhaps attributes for the span and a tracestate for its context.
@@ -177,10 +178,12 @@ inline constexpr std::uint32_t recording_over = 1u << 17;       // there was one
 inline constexpr std::uint32_t recording_disabled = 1u << 19;   // the environment says that there is nothing to record
 inline constexpr std::uint32_t recording_monotonic = 1u << 18;  // the processor's counter is not to be trusted
 inline constexpr std::uint32_t recording_baggage = 1u << 20;    // records carry the baggage: options.baggage_attributes
+inline constexpr std::uint32_t recording_exceptions = 1u << 21;  // scopes ask whether an exception left them: options.error_on_exception
 
 struct recording_state {
   std::atomic<std::uint32_t> word{0};
   std::atomic<sampler const*> asked{nullptr};  // the provider's sampler; set before the word says so, lives on after it
+  std::atomic<id_generator const*> ids{nullptr};  // the user's, if any: as the sampler
 };
 NANOSPAN_DETAIL_SHARED inline constinit recording_state recording{};
 

@@ -232,7 +232,7 @@ class sender {
   bool told_ = false;
   bool sending_ = false;
   bool unreachable_ = false;
-  id_generator random_;
+  random_ids random_;
 };
 
 }  // namespace nanospan::inline v0::detail

@@ -80,7 +80,9 @@ class scoped_span : public span_recorder, detail::scope {
     auto& thread = detail::this_thread;
     start_as_asked(thread, word, as, thread.current);
     become_current(thread);
-    if (recording()) start_clock(word);
+    if (!recording()) return;
+    if ((word & detail::recording_exceptions) != 0) entries_.watch_exceptions();
+    start_clock(word);
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void begin(birth const& as, start_options const& with) noexcept {
     auto& thread = detail::this_thread;
@@ -97,6 +99,7 @@ class scoped_span : public span_recorder, detail::scope {
       if (!recording()) entries_.start();
       own_state({current.trace, current.state});
     }
+    if (recording() && (word & detail::recording_exceptions) != 0) entries_.watch_exceptions();
     become_current(thread);
   }
   NANOSPAN_DETAIL_INLINE void become_current(detail::thread_block& thread) noexcept {

@@ -163,8 +163,14 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   // The rest of it, where there is a sampler to ask. The trace's id is there, and what the user says besides, if anything.
   NANOSPAN_DETAIL_COLD void start_as_asked(detail::thread_block& thread, std::uint32_t word, birth const& as, detail::active_context const& parent,
                                            start_options const* with = nullptr) noexcept {
-    detail::context_meta const parent_meta = parent.valid() ? parent.meta : detail::context_meta{0, random_flag, false, false, {}};
+    detail::context_meta parent_meta = parent.valid() ? parent.meta : detail::context_meta{0, random_flag, false, false, {}};
     if (with == nullptr) entries_.start();
+    // Acquire: pairs with the release of the provider, as in who_is_asked().
+    id_generator const* const ids = detail::recording.ids.load(std::memory_order_acquire);
+    if (ids != nullptr && !parent.valid()) {
+      if (auto const trace = ids->next_trace_id(); trace.valid()) header_.trace = trace;
+      if (!ids->makes_random_trace_ids()) parent_meta.flags = 0;
+    }
     sampler const* const asked = who_is_asked();
     bool const undecided = as.from != nullptr && (as.from->flags & detail::attributes_follow) != 0 && asked != nullptr && asked->needs_attributes();
     sampling_result const result = undecided ? sampling_result{sampling_decision::record_only} : ask(asked, as, parent);
@@ -174,6 +180,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     } else {
       start_sampled(thread, word, as, parent_meta, parent.span);
     }
+    if (ids != nullptr)
+      if (auto const span = ids->next_span_id(); span.valid()) header_.span = span;
     heed(result, parent.state, {thread.current.trace, thread.current.state});
     if (with == nullptr && as.from == nullptr && recording()) add_name(as);
     if (undecided) entries_.phase = phase::undecided;
@@ -315,7 +323,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (asked == nullptr) return sampling_decision::drop;
     span_context const parent_context = parent.share();
     std::string_view const name = as.from != nullptr ? std::string_view{as.from->name, as.from->name_size} : std::string_view{as.name, as.name_size};
-    return asked->should_sample({parent_context, header_.trace, name, as.kind, {entries_.bytes(), entries_.size()}});
+    return asked->should_sample({parent_context, header_.trace, name, as.kind, {entries_.bytes(), entries_.size()}, {entries_.bytes(), entries_.size()}});
   }
 
   template <typename... Attribute>
@@ -359,6 +367,10 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   NANOSPAN_DETAIL_COLD void finish_slowly(detail::thread_block& thread) noexcept {
     if (entries_.phase == phase::undecided) decide();
     if (!recording()) return;
+    if (entries_.left_by_exception() && header_.meta.status == 0) {
+      error("an exception left the scope");
+      entries_.add({"error.type", "_OTHER"});
+    }
     entries_.phase = phase::ended;
     if (entries_.has_state()) {
       add_text(detail::entry_type::tracestate, state_->tracestate());

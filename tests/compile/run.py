@@ -70,6 +70,7 @@ class one_compiler(compiler_matrix):
         self.disabled()
         if not self.has_libcxx:  # refused by the compiler, whatever its library
             self.must_fail()
+        self.misuse()
         self.shared_library()
         self.implementation()
 
@@ -104,6 +105,12 @@ class one_compiler(compiler_matrix):
             syntax = [*self.compiler, *self.flags, "-Wno-error", f"-I{INCLUDE}", "-fsyntax-only", source]
             self.fails_with(f"{source.stem} is refused", self.run(*syntax, "-DCONTROL=0"), re.escape(expected))
             self.succeeds(f"{source.stem}: its control compiles", self.run(*syntax, "-Werror", "-DCONTROL=1"))
+
+    def misuse(self):
+        for foreign, what in ((0, "out of order"), (1, "on a foreign thread")):
+            self.builds_and_runs(f"a scope that is closed {what} is counted", ["misuse.cpp"], "-O2", "-DNDEBUG", f"-DFOREIGN={foreign}")
+            done = self.build("program", ["misuse.cpp"], "-O0", f"-DFOREIGN={foreign}")
+            self.fails_with(f"a scope that is closed {what} stops a debug build", done if done.returncode else self.run("./program"), "closed out of order, or on another thread")
 
     def shared_library(self):
         hidden = ["-O2", "-fPIC", "-fvisibility=hidden", "-fvisibility-inlines-hidden"]
