@@ -1496,6 +1496,10 @@ struct link_payload {
   std::uint16_t tracestate_size;
 };
 static_assert(sizeof(link_payload) == 32);
+// Payload of scope.
+struct scope_payload {
+  tracer const* by;
+};
 // Payload of heap_block: where the entries are instead.
 struct heap_payload {
   std::byte* block;    // from malloc, owned by the record
@@ -1759,7 +1763,7 @@ class entry_buffer {
   std::uint16_t exceptions;  // that were under way at its start; where it watches them
   bool has_state() const noexcept { return state != state_kind::none; }
 
-  entry_buffer() noexcept {}  // start() or take() follows, or nothing
+  entry_buffer() noexcept = default;  // start() or take() follows, or nothing
 
   NANOSPAN_DETAIL_INLINE void start() noexcept {
     entries_ = inline_;
@@ -1769,8 +1773,10 @@ class entry_buffer {
   }
   // What a span is born with.
   NANOSPAN_DETAIL_COLD void add_all(start_options const& with) noexcept {
-    if (with.tracer != nullptr)
-      if (std::byte* const place = append({nullptr, 0, entry_type::scope, false}, sizeof with.tracer)) std::memcpy(place, &with.tracer, sizeof with.tracer);
+    if (with.tracer != nullptr) {
+      scope_payload const payload{with.tracer};
+      if (std::byte* const place = append({nullptr, 0, entry_type::scope, false}, sizeof payload)) std::memcpy(place, &payload, sizeof payload);
+    }
     for (attribute const& one : with.attributes) add(one);
     for (span_link const& one : with.links) {
       std::uint32_t const offset = used_;
@@ -6331,8 +6337,7 @@ class baggage_attributes {
     kept_.clear();
     baggage_list list;
     list.parse(baggage);
-    for (std::size_t at = 0; at < keys_.size(); ++at) {
-      std::string const& key = keys_[at];
+    for (std::string const& key : keys_) {
       auto const* const found = list.find(key);
       if (found == nullptr || to.contains(key)) continue;
       to.add({kept_.emplace_back(key, attribute_value{decoded_baggage(found->value)}).view(), nullptr});
@@ -6588,7 +6593,7 @@ class collected_span {
     return sites_.add(&from, {&literals_.of(from.name), &scopes_.of(tracer_of(from))});
   }
   // Servers and consumers begin traces all the time.
-  bool is_lost(known_site& from) noexcept {
+  bool is_lost(known_site& from) const noexcept {
     if (header.parent.valid()) {
       from.had_parent = true;
       return false;
@@ -6630,9 +6635,9 @@ class collected_span {
     links_[link_count_++] = link;
   }
   void take_scope(entry_view const& entry) {
-    tracer const* by = nullptr;
-    if (entry.value_size() == sizeof by) std::memcpy(&by, entry.value(), sizeof by);
-    scope = &scopes_.of(by);
+    scope_payload payload{};
+    if (entry.value_size() == sizeof payload) std::memcpy(&payload, entry.value(), sizeof payload);
+    scope = &scopes_.of(payload.by);
   }
   template <typename Visit>
   static void for_each_attribute_of(entry_view const& of, Visit&& visit) {
@@ -8535,7 +8540,7 @@ class collector {
   // A thread or a callback that its context did not reach, most often.
   NANOSPAN_DETAIL_COLD void tell_lost_context(site const& from) const {
     report_.warn(joined({"\"", {from.name, from.name_size}, "\" (", from.file, ":", std::to_string(from.line),
-                         ") began a trace, and had parents before: was its context lost on the way? Open a nanospan::context_scope where its work goes on, or start it with "
+                         ") began a trace, and had parents before: was its context lost on the way? Open a nanospan::context_scope where its work goes on, or start it with ",
                          "{.parent = nanospan::no_parent}"}));
   }
 

@@ -22,8 +22,7 @@ class baggage_attributes {
     kept_.clear();
     baggage_list list;
     list.parse(baggage);
-    for (std::size_t at = 0; at < keys_.size(); ++at) {
-      std::string const& key = keys_[at];
+    for (std::string const& key : keys_) {
       auto const* const found = list.find(key);
       if (found == nullptr || to.contains(key)) continue;
       to.add({kept_.emplace_back(key, attribute_value{decoded_baggage(found->value)}).view(), nullptr});

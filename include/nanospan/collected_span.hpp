@@ -169,7 +169,7 @@ class collected_span {
     return sites_.add(&from, {&literals_.of(from.name), &scopes_.of(tracer_of(from))});
   }
   // Servers and consumers begin traces all the time.
-  bool is_lost(known_site& from) noexcept {
+  bool is_lost(known_site& from) const noexcept {
     if (header.parent.valid()) {
       from.had_parent = true;
       return false;
@@ -211,9 +211,9 @@ class collected_span {
     links_[link_count_++] = link;
   }
   void take_scope(entry_view const& entry) {
-    tracer const* by = nullptr;
-    if (entry.value_size() == sizeof by) std::memcpy(&by, entry.value(), sizeof by);
-    scope = &scopes_.of(by);
+    scope_payload payload{};
+    if (entry.value_size() == sizeof payload) std::memcpy(&payload, entry.value(), sizeof payload);
+    scope = &scopes_.of(payload.by);
   }
   template <typename Visit>
   static void for_each_attribute_of(entry_view const& of, Visit&& visit) {

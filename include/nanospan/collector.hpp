@@ -153,7 +153,7 @@ class collector {
   // A thread or a callback that its context did not reach, most often.
   NANOSPAN_DETAIL_COLD void tell_lost_context(site const& from) const {
     report_.warn(joined({"\"", {from.name, from.name_size}, "\" (", from.file, ":", std::to_string(from.line),
-                         ") began a trace, and had parents before: was its context lost on the way? Open a nanospan::context_scope where its work goes on, or start it with "
+                         ") began a trace, and had parents before: was its context lost on the way? Open a nanospan::context_scope where its work goes on, or start it with ",
                          "{.parent = nanospan::no_parent}"}));
   }
 

@@ -29,7 +29,7 @@ class entry_buffer {
   std::uint16_t exceptions;  // that were under way at its start; where it watches them
   bool has_state() const noexcept { return state != state_kind::none; }
 
-  entry_buffer() noexcept {}  // start() or take() follows, or nothing
+  entry_buffer() noexcept = default;  // start() or take() follows, or nothing
 
   NANOSPAN_DETAIL_INLINE void start() noexcept {
     entries_ = inline_;
@@ -39,8 +39,10 @@ class entry_buffer {
   }
   // What a span is born with.
   NANOSPAN_DETAIL_COLD void add_all(start_options const& with) noexcept {
-    if (with.tracer != nullptr)
-      if (std::byte* const place = append({nullptr, 0, entry_type::scope, false}, sizeof with.tracer)) std::memcpy(place, &with.tracer, sizeof with.tracer);
+    if (with.tracer != nullptr) {
+      scope_payload const payload{with.tracer};
+      if (std::byte* const place = append({nullptr, 0, entry_type::scope, false}, sizeof payload)) std::memcpy(place, &payload, sizeof payload);
+    }
     for (attribute const& one : with.attributes) add(one);
     for (span_link const& one : with.links) {
       std::uint32_t const offset = used_;

@@ -130,6 +130,10 @@ struct link_payload {
   std::uint16_t tracestate_size;
 };
 static_assert(sizeof(link_payload) == 32);
+// Payload of scope.
+struct scope_payload {
+  tracer const* by;
+};
 // Payload of heap_block: where the entries are instead.
 struct heap_payload {
   std::byte* block;    // from malloc, owned by the record

@@ -10,6 +10,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include <cxxabi.h>
 
