@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// expect: an attribute's value is a bool, a number or text
+// expect: an attribute's value is a bool, a number, text, bytes, or an array of bools, numbers or texts
 #include <nanospan.hpp>
 
 void work(void* value) {
