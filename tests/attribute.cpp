@@ -7,12 +7,15 @@
 #include "catch.hpp"
 #include "support/recorded.hpp"
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 using nanospan::attribute_list;
 using nanospan::attribute_value;
@@ -50,6 +53,12 @@ class exported_each {
 
 attribute_value integer(std::int64_t value) { return value; }
 attribute_value text(std::string value) { return value; }
+attribute_value integers(std::vector<std::int64_t> values) { return values; }
+attribute_value texts(std::vector<std::string> values) { return values; }
+attribute_value bytes(std::string_view of) {
+  auto const* const first = reinterpret_cast<std::byte const*>(of.data());
+  return std::vector<std::byte>(first, first + of.size());
+}
 double floating(attribute_value const& value) {
   REQUIRE(std::holds_alternative<double>(value));
   return std::get<double>(value);
@@ -187,6 +196,196 @@ TEST_CASE("text of any length arrives whole") {
     CAPTURE(size);
     CHECK(exported(letters.substr(0, size)) == text(letters.substr(0, size)));
   }
+}
+
+TEST_CASE("an array of bools is an array of bools") {
+  exported_each exported;
+  CHECK(exported(std::array{true, false, true}) == attribute_value{std::vector<bool>{true, false, true}});
+  CHECK(exported(std::initializer_list<bool>{false}) == attribute_value{std::vector<bool>{false}});
+}
+
+TEST_CASE("an array of integers of any width keeps their least and their greatest value") {
+  with_each<signed char, short, int, long, long long, std::int8_t, std::int64_t, unsigned short, unsigned, char16_t, char32_t, wchar_t>([](auto type) {
+    using integer_type = decltype(type);
+    exported_each exported;
+    integer_type const least = limits<integer_type>::min(), greatest = limits<integer_type>::max();
+    CHECK(exported(std::vector{least, integer_type{1}, greatest}) == integers({static_cast<std::int64_t>(least), 1, static_cast<std::int64_t>(greatest)}));
+    CHECK(exported(std::vector{static_cast<integer_type>(-1)}) == integers({static_cast<std::int64_t>(static_cast<integer_type>(-1))}));
+  });
+  CHECK(exported(std::vector{char8_t{0}, char8_t{0xff}}) == integers({0, 0xff}));
+}
+
+TEST_CASE("in an array, too, an unsigned value above 2^63-1 is a decimal string") {
+  with_each<unsigned long, unsigned long long, std::uint64_t, std::size_t>([](auto type) {
+    using integer_type = decltype(type);
+    exported_each exported;
+    CHECK(exported(std::vector<integer_type>{0, 0x7fff'ffff'ffff'ffffu}) == integers({0, limits<std::int64_t>::max()}));
+    // Read as of the first one's type.
+    CHECK(exported(std::vector<integer_type>{0x8000'0000'0000'0000u, 0xffff'ffff'ffff'ffffu}) == texts({"9223372036854775808", "18446744073709551615"}));
+  });
+}
+
+TEST_CASE("an array of floats or doubles keeps their values") {
+  exported_each exported;
+  CHECK(exported(std::vector{1.5f, 0.1f}) == attribute_value{std::vector{1.5, static_cast<double>(0.1f)}});
+  CHECK(exported(std::vector{limits<double>::max(), limits<double>::denorm_min(), -limits<double>::infinity()}) ==
+        attribute_value{std::vector{limits<double>::max(), limits<double>::denorm_min(), -limits<double>::infinity()}});
+  CHECK(exported(std::array{limits<float>::infinity()}) == attribute_value{std::vector{limits<double>::infinity()}});
+}
+
+TEST_CASE("an array of any kind of text is an array of strings") {
+  using namespace std::string_view_literals;
+  exported_each exported;
+  std::string const long_text(1'000, 'l');
+  CHECK(exported(std::vector<std::string>{"short", long_text, ""}) == texts({"short", long_text, ""}));
+  CHECK(exported(std::vector<std::string_view>{"a\0b"sv, {}, "eight by"}) == texts({std::string{"a\0b"sv}, "", "eight by"}));
+  char mutable_text[] = "mutable";
+  CHECK(exported(std::array<char const*, 3>{"one", nullptr, ""}) == texts({"one", "", ""}));
+  CHECK(exported(std::array<char*, 2>{mutable_text, nullptr}) == texts({"mutable", ""}));
+  for (std::size_t size = 0; size < 40; ++size) {
+    CAPTURE(size);
+    CHECK(exported(std::vector{std::string(size, 'x'), std::string{"after"}}) == texts({std::string(size, 'x'), "after"}));
+  }
+}
+
+TEST_CASE("an empty array is one, of texts for want of another type") {
+  exported_each exported;
+  CHECK(exported(std::vector<int>{}) == texts({}));
+  CHECK(exported(std::array<bool, 0>{}) == texts({}));
+  CHECK(exported(std::vector<std::string>{}) == texts({}));
+  CHECK(exported(std::vector<std::byte>{}) == bytes(""));
+  CHECK(exported(std::span<char const>{}) == bytes(""));
+}
+
+TEST_CASE("whatever has data and a size is an array") {
+  exported_each exported;
+  int const array[] = {1, 2, 3};
+  std::array const standard{4u, 5u};
+  std::vector<short> const vector{6, 7};
+  std::string const strings[] = {"a", "b"};
+  CHECK(exported(array) == integers({1, 2, 3}));
+  CHECK(exported(standard) == integers({4, 5}));
+  CHECK(exported(vector) == integers({6, 7}));
+  CHECK(exported(std::span{array}.subspan(1)) == integers({2, 3}));
+  CHECK(exported(std::span<short const>{vector}) == integers({6, 7}));
+  CHECK(exported(strings) == texts({"a", "b"}));
+}
+
+TEST_CASE("an array is said in braces, with a literal or a copied key") {
+  recorded all;
+  std::string const one = "one", key = "made at run time";
+  nanospan::span{"span"}
+      .set({"tags", {"a", "b"}}, {"one", {"only"}}, {"ids", {1, 2, 3}}, {"flags", {true, false}}, {"strings", {one, one + " more"}})
+      .set({copied{key}, {0.5, 1.5}}, {copied{key + " too"}, std::vector{7}}, {"after", 1});
+  CHECK(all.span().attributes == attribute_list{{"tags", texts({"a", "b"})},
+                                                {"one", texts({"only"})},
+                                                {"ids", integers({1, 2, 3})},
+                                                {"flags", std::vector<bool>{true, false}},
+                                                {"strings", texts({"one", "one more"})},
+                                                {"made at run time", std::vector{0.5, 1.5}},
+                                                {"made at run time too", integers({7})},
+                                                {"after", std::int64_t{1}}});
+}
+
+TEST_CASE("an array of bytes, or of characters that are no text, is bytes") {
+  using namespace std::string_view_literals;
+  exported_each exported;
+  std::vector<unsigned char> const octets{0, 0x7f, 0x80, 0xff};
+  CHECK(exported(std::array{std::byte{0}, std::byte{0xff}, std::byte{'x'}}) == bytes("\0\xffx"sv));
+  CHECK(exported(octets) == bytes("\0\x7f\x80\xff"sv));
+  CHECK(exported(std::span{octets}) == bytes("\0\x7f\x80\xff"sv));
+  CHECK(exported(std::vector<char>{'a', '\0', 'b'}) == bytes("a\0b"sv));
+  CHECK(exported(std::initializer_list<std::uint8_t>{1, 2}) == bytes("\1\2"sv));
+  std::byte const array[] = {std::byte{7}};
+  CHECK(exported(array) == bytes("\7"sv));
+  for (std::size_t size : {0u, 1u, 7u, 8u, 9u, 255u, 511u, 512u, 10'000u}) {
+    CAPTURE(size);
+    CHECK(exported(std::vector<char>(size, '\xfe')) == bytes(std::string(size, '\xfe')));
+  }
+}
+
+TEST_CASE("arrays and bytes are copied when they are said") {
+  recorded all;
+  {
+    nanospan::span span{"span"};
+    std::vector<std::string> tags{"a tag", std::string(100, 't')};
+    std::vector<int> numbers{1, 2};
+    std::vector<std::byte> octets{std::byte{1}};
+    span.set({"tags", tags}, {"numbers", numbers}, {"bytes", octets});
+    for (std::string& tag : tags) tag.assign(tag.size(), '?');
+    numbers.assign(2, 0);
+    octets.assign(1, std::byte{0});
+  }
+  CHECK(all.span().attributes == attribute_list{{"tags", texts({"a tag", std::string(100, 't')})}, {"numbers", integers({1, 2})}, {"bytes", bytes("\1")}});
+}
+
+TEST_CASE("macros take arrays and bytes as any other value") {
+  recorded all;
+  std::vector<int> const ids{1, 2};
+  {
+    NANOSPAN("span", {"tags", {"a", "b"}}, {"ids", ids}, {"between", 1}, {"bytes", std::vector<char>{'x'}});
+    NANOSPAN_SET({"set", {1.5, 2.5}}, {"set ids", ids});
+    NANOSPAN_EVENT("event", {"tags", {"c"}}, {"ids", ids}, {"bytes", std::vector<char>{'y'}});
+  }
+  auto const span = all.span();
+  CHECK(span.attributes == attribute_list{{"tags", texts({"a", "b"})},
+                                          {"ids", integers({1, 2})},
+                                          {"between", std::int64_t{1}},
+                                          {"bytes", bytes("x")},
+                                          {"set", std::vector{1.5, 2.5}},
+                                          {"set ids", integers({1, 2})}});
+  REQUIRE(span.events.size() == 1);
+  CHECK(span.events[0].attributes == attribute_list{{"tags", texts({"c"})}, {"ids", integers({1, 2})}, {"bytes", bytes("y")}});
+}
+
+TEST_CASE("an array replaces a value of another type, and is replaced by one") {
+  recorded all;
+  nanospan::span{"span"}.set({"a", 1}, {"b", {1, 2}}, {"a", {"x"}}, {"b", "text"});
+  CHECK(all.span().attributes == attribute_list{{"a", texts({"x"})}, {"b", "text"}});
+}
+
+TEST_CASE("an array of as much as a span has room for arrives whole, and a larger one is left out and counted") {
+  recorded all;
+  constexpr std::size_t mebibyte = nanospan::detail::max_entry_bytes;
+  // Beside the span's name, the head and the key; before the elements their type.
+  std::size_t const room = mebibyte - 8 - 8 - 16 - 8 - 8;
+  SECTION("of numbers") {
+    std::vector<std::uint64_t> const most(room / 8, ~std::uint64_t{0});
+    std::vector<std::uint64_t> const more(room / 8 + 1, 0);
+    nanospan::span{copied{"span"}}.set({"key", more}, {"key", most});
+    CHECK((all.span().attributes == attribute_list{{"key", std::vector<std::string>(most.size(), "18446744073709551615")}}));
+  }
+  SECTION("of empty texts") {
+    std::vector<std::string_view> const most(room / 8);
+    std::vector<std::string_view> const more(room / 8 + 1);
+    nanospan::span{copied{"span"}}.set({"key", more}, {"key", most});
+    CHECK((all.span().attributes == attribute_list{{"key", std::vector<std::string>(most.size())}}));
+  }
+  SECTION("of bytes") {
+    std::vector<char> const most(room + 8, 'b');
+    std::vector<char> const more(room + 9, 'b');
+    nanospan::span{copied{"span"}}.set({"key", more}, {"key", most});
+    CHECK((all.span().attributes == attribute_list{{"key", bytes(std::string(most.size(), 'b'))}}));
+  }
+  CHECK(all.span().dropped_attributes_count == 1);
+}
+
+TEST_CASE("an array with a text of gibibytes, or of four billion elements, is left out without being read") {
+  recorded all;
+  std::size_t volatile huge = std::size_t{8} << 30;
+  std::string_view const text{"a", huge};
+  int const number = 1;
+  std::byte const octet{1};
+  {
+    nanospan::span span{"span"};
+    span.set({"text", {std::string_view{"small"}, text}}, {"texts", {text, text, text}}, {copied{"text"}, {text}});
+    span.set({"numbers", std::span{&number, huge}}, {"most", std::span{&number, std::size_t{1} << 32}}, {"bytes", std::span{&octet, huge}}, {"k", {1}});
+    span.event("event").set({"text", {text}}, {"bytes", std::span{&octet, huge}});
+  }
+  CHECK(all.span().attributes == attribute_list{{"k", integers({1})}});
+  REQUIRE(all.span().events.size() == 1);
+  CHECK(all.span().events[0].attributes.empty());
+  CHECK(all.span().dropped_attributes_count == 8);
 }
 
 TEST_CASE("text is copied when it is said") {
