@@ -4,6 +4,7 @@
 
 #include "catch.hpp"
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
@@ -141,5 +142,37 @@ TEST_CASE("what was repaired is well formed, and is what the definition makes of
     REQUIRE(is_utf8(repaired));
     REQUIRE(repaired == model_repaired(text));
     REQUIRE(is_utf8(text) == (repaired == text));
+  }
+}
+
+TEST_CASE("a text's first characters end between two, and each ill-formed byte is one") {
+  std::string const mixed = "z\xc3\xa9\xe2\x82\xac\xf0\x9f\x9a\x80";
+  CHECK(first_characters(mixed, 0) == "");
+  CHECK(first_characters(mixed, 1) == "z");
+  CHECK(first_characters(mixed, 2) == "z\xc3\xa9");
+  CHECK(first_characters(mixed, 3) == "z\xc3\xa9\xe2\x82\xac");
+  CHECK(first_characters(mixed, 4) == mixed);
+  CHECK(first_characters(mixed, mixed.size() - 1) == mixed);
+  CHECK(first_characters(mixed, static_cast<std::size_t>(-1)) == mixed);
+  CHECK(first_characters("\xf0\x9f\x9a" "ab", 4) == "\xf0\x9f\x9a" "a");
+  CHECK(first_characters("", 0) == "");
+}
+
+TEST_CASE("what a text's first characters are is what the definition says, and is repaired to the beginning of the whole") {
+  std::mt19937_64 random{2};
+  static constexpr std::string_view bytes{"a\0\x7f\x80\xbf\xc0\xc2\xdf\xe0\xe2\xed\xef\xf0\xf4\xf5\xff\x9f\xa0\x90\x8f", 20};
+  for (int round = 0; round < 50'000; ++round) {
+    std::string text;
+    for (std::size_t left = random() % 12; left != 0; --left) {
+      std::uint32_t const point = static_cast<std::uint32_t>(random() >> (43 + random() % 16));  // of any length, and some that is none
+      if (random() % 2 != 0 && is_character(point)) text += encoded(point);
+      else text += bytes[random() % bytes.size()];
+    }
+    std::size_t const most = random() % 14;
+    std::string_view rest = text;
+    for (std::size_t at = 0; at < most && !rest.empty(); ++at) rest.remove_prefix(std::max<std::size_t>(1, model_length(rest)));
+    std::string_view const first = first_characters(text, most);
+    REQUIRE(first == std::string_view{text}.substr(0, text.size() - rest.size()));
+    REQUIRE(model_repaired(text).starts_with(model_repaired(first)));
   }
 }

@@ -41,6 +41,7 @@ class recorded {
     REQUIRE(named.size() == 1);
     return named.front();
   }
+  nanospan::attribute_list resource() const { return memory_->resource(); }
   std::size_t count() { return spans().size(); }
   void clear() { memory_->clear(); }
 
