@@ -28,7 +28,18 @@ struct name_shape {
   std::string text;
   nanospan::literal const* from = nullptr;  // null: copied
 };
-using value_shape = std::variant<bool, std::int64_t, std::uint64_t, double, std::string>;
+class flag_list {  // std::vector<bool> is none
+ public:
+  std::array<bool, 8> flags = {};
+  std::size_t count = 0;
+  bool const* data() const { return flags.data(); }
+  std::size_t size() const { return count; }
+};
+using bytes_shape = std::vector<std::byte>;
+using value_shape = std::variant<bool, std::int64_t, std::uint64_t, double, std::string, bytes_shape, flag_list, std::vector<std::int64_t>,
+                                 std::vector<std::uint64_t>, std::vector<double>, std::vector<std::string>>;
+template <typename Value>
+concept array_like = requires(Value const& value) { std::size(value); } && !std::same_as<Value, std::string> && !std::same_as<Value, bytes_shape>;
 struct attribute_shape {
   name_shape key;
   value_shape value;
@@ -37,20 +48,41 @@ struct event_shape {
   name_shape name;
   std::vector<attribute_shape> attributes;
   std::uint64_t ticks = 0;  // of a record that is built; one that is recorded has its own
+  std::uint64_t said = 0;   // Unix time in nanoseconds, as the user says; 0: the moment of the call
+};
+struct link_shape {
+  nanospan::trace_id trace;
+  nanospan::span_id span;
+  std::uint8_t flags = 0;
+  bool remote = false;
+  std::string tracestate = {};
+  std::vector<attribute_shape> attributes = {};
 };
 struct status_shape {
   std::string description;
 };
+struct ok_shape {};
+struct rename_shape {
+  name_shape name;
+};
 struct span_shape {
   name_shape name;
   nanospan::span_kind kind = nanospan::span_kind::internal;
-  std::vector<std::variant<attribute_shape, event_shape, status_shape>> steps = {};
+  std::vector<std::variant<attribute_shape, event_shape, status_shape, link_shape, ok_shape, rename_shape>> steps = {};
   nanospan::trace_id trace = {};
   nanospan::span_id parent = {};
   std::string tracestate = {};
   std::uint8_t parent_flags = nanospan::sampled_flag;
   bool parent_is_remote = false;
+  std::uint64_t start_said = 0;  // as an event's
+  std::uint64_t end_said = 0;
 };
+
+template <std::size_t Bytes>
+std::string binary(nanospan::id<Bytes> const& id) {
+  auto const bytes = id.bytes();
+  return {reinterpret_cast<char const*>(bytes.data()), bytes.size()};
+}
 
 // ---- what must arrive ----------------------------------------------------------------------------------------------------------
 
@@ -66,8 +98,19 @@ void set_value(otlp::common::v1::AnyValue& to, value_shape const& from) {
       to.set_string_value(std::to_string(*natural));
   } else if (auto const* number = std::get_if<double>(&from)) {
     to.set_double_value(*number);
+  } else if (auto const* text = std::get_if<std::string>(&from)) {
+    to.set_string_value(repaired_utf8(*text));
+  } else if (auto const* bytes = std::get_if<bytes_shape>(&from)) {
+    to.set_bytes_value(bytes->data(), bytes->size());
   } else {
-    to.set_string_value(repaired_utf8(std::get<std::string>(from)));
+    auto& array = *to.mutable_array_value();
+    array.Clear();  // of a value before
+    std::visit(
+        [&]<typename Value>(Value const& values) {
+          if constexpr (array_like<Value>)
+            for (std::size_t at = 0; at < values.size(); ++at) set_value(*array.add_values(), value_shape{values.data()[at]});
+        },
+        from);
   }
 }
 
@@ -113,35 +156,85 @@ class room {
     return name.from == nullptr ? padded((name.text.size())) : 0;
   }
   static std::size_t of(attribute_shape const& one) {
-    auto const* text = std::get_if<std::string>(&one.value);
-    return of(one.key) + (text != nullptr ? text->size() : 8);
+    return std::visit(
+        [&]<typename Value>(Value const& value) {
+          std::size_t const copied = padded(one.key.text.size());  // beside arrays and bytes always
+          if constexpr (std::same_as<Value, std::string>) {
+            return of(one.key) + value.size();
+          } else if constexpr (std::same_as<Value, bytes_shape>) {
+            return copied + value.size();
+          } else if constexpr (std::same_as<Value, std::vector<std::string>>) {
+            std::size_t size = copied + 8;
+            for (std::string const& text : value) size += 8 + padded(text.size());
+            return size;
+          } else if constexpr (array_like<Value>) {
+            return copied + 8 + 8 * value.size();
+          } else {
+            return of(one.key) + 8;
+          }
+        },
+        one.value);
   }
 
  private:
   std::size_t used_ = 0;
 };
 
-// All but ids and times.
+// All but ids, and times that nobody said.
 proto_span expected_of(span_shape const& shape) {
+  using status = otlp::trace::v1::Status;
   proto_span span;
   attribute_model attributes;
   room left;
   std::uint32_t found_no_room = 0;
   left.take(room::of(shape.name));
+  span.set_name(repaired_utf8(shape.name.text));
   for (auto const& step : shape.steps) {
     if (auto const* attribute = std::get_if<attribute_shape>(&step)) {
       if (left.take(room::of(*attribute)))
         attributes.add(span, *attribute);
       else
         ++found_no_room;
-    } else if (auto const* status = std::get_if<status_shape>(&step)) {
+    } else if (auto const* error = std::get_if<status_shape>(&step)) {
+      if (span.status().code() == status::STATUS_CODE_OK) continue;  // for good
       // The code is there whatever room there is; the description is cut.
-      span.mutable_status()->set_code(otlp::trace::v1::Status::STATUS_CODE_ERROR);
-      std::string const description = left.cut(status->description);
+      span.mutable_status()->set_code(status::STATUS_CODE_ERROR);
+      std::string const description = left.cut(error->description);
       if (left.take(description.size()))
         span.mutable_status()->set_message(repaired_utf8(description));
       else
         ++found_no_room;
+    } else if (std::holds_alternative<ok_shape>(step)) {
+      span.mutable_status()->set_code(status::STATUS_CODE_OK);
+      span.mutable_status()->clear_message();
+    } else if (auto const* rename = std::get_if<rename_shape>(&step)) {
+      if (left.take(room::of(rename->name)))
+        span.set_name(repaired_utf8(rename->name.text));
+      else
+        ++found_no_room;
+    } else if (auto const* link = std::get_if<link_shape>(&step)) {
+      if (!left.take(32 + padded(link->tracestate.size()), true)) {
+        ++found_no_room;
+        continue;
+      }
+      proto_span::Link told;
+      attribute_model of_link;
+      told.set_trace_id(binary(link->trace));
+      told.set_span_id(binary(link->span));
+      told.set_flags(0x100u | (link->remote ? 0x200u : 0) | link->flags);
+      told.set_trace_state(repaired_utf8(link->tracestate));
+      for (attribute_shape const& one : link->attributes) {
+        if (left.take(room::of(one)))
+          of_link.add(told, one);
+        else
+          ++found_no_room;
+      }
+      bool const says_something = (link->trace.valid() && link->span.valid()) || !link->tracestate.empty() || told.attributes_size() != 0;
+      if (!says_something) continue;
+      if (span.links_size() == 128)
+        span.set_dropped_links_count(span.dropped_links_count() + 1);
+      else
+        *span.add_links() = told;
     } else {
       auto const& event = std::get<event_shape>(step);
       if (!left.take(room::of(event.name) + 8, true)) {
@@ -151,6 +244,7 @@ proto_span expected_of(span_shape const& shape) {
       proto_span::Event told;
       attribute_model of_event;
       told.set_name(repaired_utf8(event.name.text));
+      told.set_time_unix_nano(event.said);
       for (attribute_shape const& one : event.attributes) {
         if (left.take(room::of(one)))
           of_event.add(told, one);
@@ -170,16 +264,11 @@ proto_span expected_of(span_shape const& shape) {
       ++found_no_room;
   }
   span.set_dropped_attributes_count(span.dropped_attributes_count() + found_no_room);
-  span.set_name(repaired_utf8(shape.name.text));
+  span.set_start_time_unix_nano(shape.start_said);
+  span.set_end_time_unix_nano(shape.end_said);
   span.set_kind(static_cast<proto_span::SpanKind>(shape.kind));
   span.set_flags(0x100u | (shape.parent_is_remote ? 0x200u : 0) | shape.parent_flags);
   return span;
-}
-
-template <std::size_t Bytes>
-std::string binary(nanospan::id<Bytes> const& id) {
-  auto const bytes = id.bytes();
-  return {reinterpret_cast<char const*>(bytes.data()), bytes.size()};
 }
 
 // ---- what arrives --------------------------------------------------------------------------------------------------------------
@@ -216,6 +305,8 @@ bool is_canonical(std::string const& bytes, ExportTraceServiceRequest const& req
     if (span.name().empty() || unnamed(span.attributes())) return true;
     for (auto const& event : span.events())
       if (event.name().empty() || unnamed(event.attributes())) return true;
+    for (auto const& link : span.links())
+      if (unnamed(link.attributes())) return true;
   }
   return bytes == request.SerializeAsString();
 }
@@ -284,6 +375,7 @@ class generator {
                                          limits::max(),
                                          limits::lowest(),
                                          limits::min()};
+    if (one_in(4)) return array();
     switch (below(8)) {
       case 0:
         return one_in(2);
@@ -301,6 +393,30 @@ class generator {
         return text();
     }
   }
+  value_shape array() {
+    std::size_t const size = one_in(40) ? below(300) : below(5);
+    auto const filled = [&](auto list, auto make) {
+      for (std::size_t at = 0; at < size; ++at) list.push_back(make());
+      return list;
+    };
+    flag_list flags;
+    switch (below(6)) {
+      case 0:
+        return filled(bytes_shape{}, [&] { return static_cast<std::byte>(bits()); });
+      case 1:
+        flags.count = below(flags.flags.size() + 1);
+        for (bool& flag : flags.flags) flag = one_in(2);
+        return flags;
+      case 2:
+        return filled(std::vector<std::int64_t>{}, [&] { return static_cast<std::int64_t>(bits()) >> below(64); });
+      case 3:
+        return filled(std::vector<std::uint64_t>{}, [&] { return bits() >> below(2); });
+      case 4:
+        return filled(std::vector<double>{}, [&] { return std::bit_cast<double>(bits()); });
+      default:
+        return filled(std::vector<std::string>{}, [&] { return text(400); });
+    }
+  }
   attribute_shape attribute() { return {name(), value()}; }
   std::vector<attribute_shape> attributes(std::size_t count) {
     std::vector<attribute_shape> all;
@@ -314,14 +430,33 @@ class generator {
     bytes[0] |= 1;  // never invalid
     return nanospan::id<Bytes>{bytes};
   }
+  // A moment near ours, or anywhere.
+  std::uint64_t moment() { return one_in(4) ? 1 + (bits() >> 1) % 0x7fff'ffff'ffff'fffeu : std::uint64_t{1'600'000'000'000'000'000} + below(1'000'000'000'000'000'000); }
+  link_shape link() {
+    link_shape made{id<16>(), id<8>(), static_cast<std::uint8_t>(bits()), one_in(2)};
+    if (one_in(6)) made.trace = {};
+    if (one_in(6)) made.span = {};
+    if (one_in(3)) made.tracestate = text();
+    if (one_in(2)) made.attributes = attributes(below(one_in(50) ? 140 : 4));
+    return made;
+  }
   span_shape span() {
     span_shape shape{name(), static_cast<nanospan::span_kind>(1 + below(5))};
     std::size_t const steps = one_in(100) ? 200 + below(100) : one_in(4) ? 0 : 1 + below(12);
-    bool const many_events = one_in(2);
+    std::uint64_t const many = below(3);
+    if (one_in(6)) shape.start_said = moment();
+    if (one_in(6)) shape.end_said = moment();
     for (std::size_t at = 0; at < steps; ++at) {
-      bool const event = steps > 12 ? many_events : one_in(8);
+      bool const event = steps > 12 ? many == 0 : one_in(8);
+      bool const is_link = steps > 12 ? many == 1 : one_in(8);
       if (event)
-        shape.steps.emplace_back(event_shape{name(), attributes(one_in(2) ? 0 : below(one_in(100) ? 140 : 5))});
+        shape.steps.emplace_back(event_shape{name(), attributes(one_in(2) ? 0 : below(one_in(100) ? 140 : 5)), 0, one_in(4) ? moment() : 0});
+      else if (is_link)
+        shape.steps.emplace_back(link());
+      else if (one_in(30))
+        shape.steps.emplace_back(ok_shape{});
+      else if (one_in(30))
+        shape.steps.emplace_back(rename_shape{name()});
       else if (one_in(20))
         shape.steps.emplace_back(status_shape{text()});
       else if (steps > 12 && !one_in(8))
@@ -374,11 +509,35 @@ void append_entry(std::string& to, entry_type type, name_shape const& key, std::
   pad(payload);
   payload += value;
   auto const size = static_cast<std::uint32_t>(payload.size());
-  bool const long_form = type == entry_type::event || size >= 512;
+  bool const long_form = type == entry_type::event || type == entry_type::link || size >= 512;
   pad(payload);
   to += bytes_of(entry_word(head, long_form ? long_entry : size));
   if (long_form) to += bytes_of(std::uint64_t{size});
   to += payload;
+}
+std::string array_payload(value_shape const& of) {
+  std::string payload;
+  auto const numbers = [&](entry_type type, auto const& values) {
+    payload = bytes_of(static_cast<std::uint64_t>(type));
+    for (std::size_t at = 0; at < values.size(); ++at) payload += bytes_of(std::bit_cast<std::uint64_t>(values.data()[at]));
+  };
+  if (auto const* flags = std::get_if<flag_list>(&of)) {
+    payload = bytes_of(static_cast<std::uint64_t>(entry_type::boolean));
+    for (std::size_t at = 0; at < flags->count; ++at) payload += bytes_of(std::uint64_t{flags->flags[at]});
+  } else if (auto const* integers = std::get_if<std::vector<std::int64_t>>(&of)) {
+    numbers(entry_type::signed_integer, *integers);
+  } else if (auto const* naturals = std::get_if<std::vector<std::uint64_t>>(&of)) {
+    numbers(entry_type::unsigned_integer, *naturals);
+  } else if (auto const* doubles = std::get_if<std::vector<double>>(&of)) {
+    numbers(entry_type::floating, *doubles);
+  } else {
+    payload = bytes_of(static_cast<std::uint64_t>(entry_type::string));
+    for (std::string const& text : std::get<std::vector<std::string>>(of)) {
+      payload += bytes_of(std::uint64_t{text.size()}) + text;
+      pad(payload);
+    }
+  }
+  return payload;
 }
 void append_attribute(std::string& to, attribute_shape const& one) {
   if (auto const* flag = std::get_if<bool>(&one.value))
@@ -389,8 +548,12 @@ void append_attribute(std::string& to, attribute_shape const& one) {
     append_entry(to, entry_type::unsigned_integer, one.key, bytes_of(*natural));
   else if (auto const* number = std::get_if<double>(&one.value))
     append_entry(to, entry_type::floating, one.key, bytes_of(*number));
+  else if (auto const* text = std::get_if<std::string>(&one.value))
+    append_entry(to, entry_type::string, one.key, *text);
+  else if (auto const* bytes = std::get_if<bytes_shape>(&one.value))
+    append_entry(to, entry_type::bytes, one.key, {reinterpret_cast<char const*>(bytes->data()), bytes->size()});
   else
-    append_entry(to, entry_type::string, one.key, std::get<std::string>(one.value));
+    append_entry(to, entry_type::array, one.key, array_payload(one.value));
 }
 constexpr nanospan::literal no_key = "";
 std::string entries_of(span_shape const& shape) {
@@ -401,9 +564,17 @@ std::string entries_of(span_shape const& shape) {
       append_attribute(entries, *attribute);
     } else if (auto const* status = std::get_if<status_shape>(&step)) {
       append_entry(entries, entry_type::status, {"", &no_key}, status->description);
-    } else {
-      auto const& event = std::get<event_shape>(step);
-      std::string payload = bytes_of(event_payload{event.ticks});
+    } else if (auto const* rename = std::get_if<rename_shape>(&step)) {
+      append_entry(entries, entry_type::name, rename->name, {});
+    } else if (auto const* link = std::get_if<link_shape>(&step)) {
+      std::string payload = bytes_of(link_payload{link->trace, link->span, link->flags, link->remote, static_cast<std::uint16_t>(link->tracestate.size())});
+      payload += link->tracestate;
+      pad(payload);
+      for (attribute_shape const& one : link->attributes) append_attribute(payload, one);
+      append_entry(entries, entry_type::link, {"", &no_key}, payload);
+    } else if (auto const* event_of = std::get_if<event_shape>(&step)) {
+      event_shape const& event = *event_of;
+      std::string payload = bytes_of(event_payload{event.said != 0 ? event.said | unix_event_time : event.ticks});
       for (attribute_shape const& one : event.attributes) append_attribute(payload, one);
       append_entry(entries, entry_type::event, event.name, payload);
     }
@@ -416,15 +587,20 @@ record_header header_of(span_shape const& shape, nanospan::span_id span, std::ui
   record_header header{};
   header.meta.kind = shape.kind;
   header.meta.flags =
-      static_cast<std::uint8_t>((monotonic ? monotonic_ticks : 0) | (shape.parent_is_remote ? parent_is_remote : 0));
+      static_cast<std::uint8_t>((monotonic ? monotonic_ticks : 0) | (shape.parent_is_remote ? parent_is_remote : 0) |
+                                (shape.start_said != 0 ? unix_start : 0) | (shape.end_said != 0 ? unix_end : 0));
   header.meta.trace_flags = shape.parent_flags;
-  for (auto const& step : shape.steps)
-    if (std::holds_alternative<status_shape>(step)) header.meta.status = static_cast<std::uint8_t>(status_code::error);
+  for (auto const& step : shape.steps) {
+    bool const ok = std::holds_alternative<ok_shape>(step);
+    if (ok || std::holds_alternative<status_shape>(step))
+      header.meta.status = std::max(header.meta.status, static_cast<std::uint8_t>(ok ? 3 : 2));
+  }
+  if (header.meta.status == 3) header.meta.status = static_cast<std::uint8_t>(status_code::ok);
   header.trace = shape.trace;
   header.span = span;
   header.parent = shape.parent;
-  header.start_ticks = start;
-  header.end_ticks = end;
+  header.start_ticks = shape.start_said != 0 ? shape.start_said : start;
+  header.end_ticks = shape.end_said != 0 ? shape.end_said : end;
   return header;
 }
 std::string record_of(record_header header, std::string const& entries) {
@@ -515,15 +691,27 @@ void tell(nanospan::span_recorder& span, span_shape const& shape) {
       span.set(attribute_of(*attribute));
     } else if (auto const* status = std::get_if<status_shape>(&step)) {
       span.error(status->description);
+    } else if (std::holds_alternative<ok_shape>(step)) {
+      span.ok();
+    } else if (auto const* rename = std::get_if<rename_shape>(&step)) {
+      if (rename->name.from != nullptr)
+        span.update_name(*rename->name.from);
+      else
+        span.update_name(nanospan::copied{rename->name.text});
+    } else if (auto const* link = std::get_if<link_shape>(&step)) {
+      auto told = span.link({link->trace, link->span, link->flags, link->remote, link->tracestate});
+      for (attribute_shape const& one : link->attributes) told.set(attribute_of(one));
     } else {
       auto const& event = std::get<event_shape>(step);
-      auto told = event.name.from != nullptr ? span.event(*event.name.from) : span.event(nanospan::copied{event.name.text});
+      auto const at = nanospan::timestamp::of_unix_nanoseconds(event.said);
+      auto told = event.name.from != nullptr ? span.event(*event.name.from, at) : span.event(nanospan::copied{event.name.text}, at);
       for (attribute_shape const& one : event.attributes) told.set(attribute_of(one));
     }
   }
 }
 // Records the span; returns what must arrive, but for the times (and a root's trace id where the scope has hidden it).
-proto_span record(span_shape const& shape, bool scoped) {
+proto_span record(span_shape shape, bool scoped) {
+  if (scoped) shape.end_said = 0;  // it ends with its scope
   nanospan::span_context const parent{shape.trace, shape.parent, shape.parent_flags, shape.parent_is_remote, shape.tracestate};
   nanospan::span_context context;
   auto const with = [&](nanospan::span_recorder& span) {
@@ -531,7 +719,16 @@ proto_span record(span_shape const& shape, bool scoped) {
     context = span.context();
   };
   nanospan::copied const copied{shape.name.text};
-  if (scoped) {
+  nanospan::start_options const said{.kind = shape.kind, .parent = parent, .start = nanospan::timestamp::of_unix_nanoseconds(shape.start_said)};
+  auto const end = nanospan::timestamp::of_unix_nanoseconds(shape.end_said);
+  if (said.start && scoped) {
+    nanospan::scoped_span span{copied, said};
+    with(span);
+  } else if (said.start || end) {
+    nanospan::span span{copied, said};
+    with(span);
+    span.end(end);
+  } else if (scoped) {
     nanospan::context_scope const around{parent};
     if (shape.name.from != nullptr) {
       nanospan::scoped_span span{*shape.name.from, shape.kind};
@@ -553,18 +750,27 @@ proto_span record(span_shape const& shape, bool scoped) {
   if (shape.parent.valid()) expected.set_parent_span_id(binary(shape.parent));
   return expected;
 }
-// Compares all but the times, and those with each other and the clock on the wall.
+// Compares all but the times that nobody said, and those with each other and the clock on the wall.
 std::string recorded_difference(proto_span const& arrived, proto_span expected) {
   std::uint64_t const start = arrived.start_time_unix_nano();
   std::uint64_t const end = arrived.end_time_unix_nano();
   std::uint64_t const wall = wall_nanoseconds();
+  auto const is_now = [&](std::uint64_t time) { return time <= wall + 1'000'000'000 && time + 60'000'000'000 >= wall; };
   if (start >= end) return "it ends before it starts";
-  if (end > wall + 1'000'000'000 || start + 60'000'000'000 < wall) return "another time than the wall's";
+  if (expected.start_time_unix_nano() == 0) {
+    if (!is_now(start)) return "another start than the wall's";
+    expected.set_start_time_unix_nano(start);
+  }
+  if (expected.end_time_unix_nano() == 0) {
+    if (!is_now(end) && end != start + 1) return "another end than the wall's";
+    expected.set_end_time_unix_nano(end);
+  } else {
+    expected.set_end_time_unix_nano(std::max(start + 1, expected.end_time_unix_nano()));
+  }
   if (arrived.trace_id() == std::string(16, '\0') || arrived.span_id() == std::string(8, '\0')) return "an invalid id";
-  expected.set_start_time_unix_nano(start);
-  expected.set_end_time_unix_nano(end);
   for (int at = 0; at < std::min(arrived.events_size(), expected.events_size()); ++at) {
     std::uint64_t const time = arrived.events(at).time_unix_nano();
+    if (expected.events(at).time_unix_nano() != 0) continue;
     if (time < start || time > end) return "an event outside of its span";
     expected.mutable_events(at)->set_time_unix_nano(time);
   }
@@ -598,13 +804,13 @@ TEST_CASE("what is encoded of any record is read by libprotobuf as what it says"
       record_header const header =
           header_of(shape, random.id<8>(), tick(), random.one_in(8) ? 600'000'000 : tick() + 2'000'000'000, random.one_in(2));
       proto_span& span = expected_spans[binary(header.span)];
-      std::uint64_t const start = header.start_ticks + unix_offset;
-      std::uint64_t const end = std::max(start + 1, header.end_ticks + unix_offset);  // no span takes no time
+      std::uint64_t const start = header.start_ticks + (shape.start_said != 0 ? 0 : unix_offset);
+      std::uint64_t const end = std::max(start + 1, header.end_ticks + (shape.end_said != 0 ? 0 : unix_offset));  // no span takes no time
       std::vector<std::uint64_t> event_times;
       for (auto& step : shape.steps) {
         if (auto* event = std::get_if<event_shape>(&step)) {
           event->ticks = tick();
-          event_times.push_back(std::clamp(event->ticks + unix_offset, start, end));
+          event_times.push_back(event->said != 0 ? event->said : std::clamp(event->ticks + unix_offset, start, end));
         }
       }
       span = expected_of(shape);
@@ -697,6 +903,221 @@ TEST_CASE("each type of a value arrives as OpenTelemetry's mapping says") {
                                            "string_value: \"9223372036854775808\"", "string_value: \"18446744073709551615\"",
                                            "double_value: 0.5", "double_value: -0", "double_value: 2", "string_value: \"text\"",
                                            "string_value: \"te\\000xt\"", "string_value: \"view\"", "string_value: \"\""});
+}
+
+TEST_CASE("arrays and bytes arrive as OpenTelemetry's mapping says") {
+  recorder kept;
+  std::vector<char> const octets{'a', '\0', '\xff'};
+  {
+    nanospan::span span{"arrays"};
+    span.set({"bools", {true, false}}, {"integers", {1, -2}}, {"doubles", {0.5, -0.0}}, {"texts", {"a", ""}}, {"bytes", octets}, {"empty", std::vector<int>{}});
+    span.set({"unsigned", {0x7fff'ffff'ffff'ffffu, 0x8000'0000'0000'0000u}}, {"no bytes", std::vector<char>{}}, {"ill-formed", {"caf\xe9"}});
+  }
+  std::vector<std::string> values;
+  proto_span const arrived = kept.take_one();
+  for (KeyValue const& one : arrived.attributes()) values.push_back(one.value().ShortDebugString());
+  CHECK(values == std::vector<std::string>{
+                             "array_value { values { bool_value: true } values { bool_value: false } }",
+                             "array_value { values { int_value: 1 } values { int_value: -2 } }",
+                             "array_value { values { double_value: 0.5 } values { double_value: -0 } }",
+                             "array_value { values { string_value: \"a\" } values { string_value: \"\" } }",
+                             "bytes_value: \"a\\000\\377\"",
+                             "array_value { }",
+                             "array_value { values { int_value: 9223372036854775807 } values { string_value: \"9223372036854775808\" } }",
+                             "bytes_value: \"\"",
+                             "array_value { values { string_value: \"caf\\357\\277\\275\" } }",
+                         });
+}
+
+TEST_CASE("links arrive with their context, tracestate and attributes, those said at the start first") {
+  recorder kept;
+  nanospan::trace_id const trace{{1}};
+  {
+    nanospan::span span{"span", {.links = {{{trace, nanospan::span_id{{2}}, 1, true, "a=b"}, {{"n", 1}, {"tags", {"x"}}}}, {{trace, nanospan::span_id{{3}}, 0}}}}};
+    span.link({trace, nanospan::span_id{{4}}, nanospan::random_flag}).set({"n", 3}).set({"n", 4});
+    span.set({"after", true});
+  }
+  proto_span const span = kept.take_one();
+  REQUIRE(span.links_size() == 3);
+  for (int at = 0; at < 3; ++at) {
+    CHECK(span.links(at).trace_id() == binary(trace));
+    CHECK(span.links(at).span_id() == binary(nanospan::span_id{{static_cast<std::uint8_t>(2 + at)}}));
+    CHECK(span.links(at).dropped_attributes_count() == 0);
+  }
+  CHECK(span.links(0).flags() == 0x301);
+  CHECK(span.links(0).trace_state() == "a=b");
+  REQUIRE(span.links(0).attributes_size() == 2);
+  CHECK(span.links(0).attributes(0).value().int_value() == 1);
+  CHECK(span.links(0).attributes(1).value().array_value().values(0).string_value() == "x");
+  CHECK(span.links(1).flags() == 0x100);
+  CHECK(span.links(1).trace_state().empty());
+  CHECK(span.links(1).attributes_size() == 0);
+  CHECK(span.links(2).flags() == 0x102);
+  REQUIRE(span.links(2).attributes_size() == 1);
+  CHECK(span.links(2).attributes(0).value().int_value() == 4);
+  REQUIRE(span.attributes_size() == 1);
+}
+
+TEST_CASE("a link to an invalid context is kept where it has attributes or a tracestate, and else is none") {
+  recorder kept;
+  {
+    nanospan::span span{"span"};
+    span.link({});
+    span.link({nanospan::trace_id{{1}}, {}, 0});
+    span.link({{}, nanospan::span_id{{1}}, 0});
+    span.link({}).set({"why", "unknown"});
+    span.link(nanospan::span_context{}.with_tracestate("a=b"));
+  }
+  proto_span const span = kept.take_one();
+  REQUIRE(span.links_size() == 2);
+  CHECK(span.links(0).attributes_size() == 1);
+  CHECK(span.links(0).trace_id() == std::string(16, '\0'));
+  CHECK(span.links(1).trace_state() == "a=b");
+  CHECK(span.dropped_links_count() == 0);
+}
+
+TEST_CASE("Ok is final, an error replaces another, and a description is an error's") {
+  using status = otlp::trace::v1::Status;
+  recorder kept;
+  auto const told = [&](auto say) {
+    {
+      nanospan::span span{"span"};
+      say(span);
+    }
+    proto_span const span = kept.take_one();
+    return std::pair{span.status().code(), span.status().message()};
+  };
+  CHECK(told([](auto&) {}) == std::pair{status::STATUS_CODE_UNSET, std::string{}});
+  CHECK(told([](auto& span) { span.ok(); }) == std::pair{status::STATUS_CODE_OK, std::string{}});
+  CHECK(told([](auto& span) { span.error("a"); span.ok(); }) == std::pair{status::STATUS_CODE_OK, std::string{}});
+  CHECK(told([](auto& span) { span.ok(); span.error("a"); }) == std::pair{status::STATUS_CODE_OK, std::string{}});
+  CHECK(told([](auto& span) { span.error("a"); span.ok(); span.error("b"); span.ok(); }) == std::pair{status::STATUS_CODE_OK, std::string{}});
+  CHECK(told([](auto& span) { span.error("a"); span.error("b"); }) == std::pair{status::STATUS_CODE_ERROR, std::string{"b"}});
+}
+
+TEST_CASE("a name that is replaced is the last one said, literal or copied") {
+  recorder kept;
+  std::string const made = "made at run time";
+  {
+    nanospan::span span{"first"};
+    span.update_name(nanospan::copied{made});
+    span.update_name("last");
+  }
+  CHECK(kept.take_one().name() == "last");
+  {
+    NANOSPAN("of a site");
+    nanospan::scoped_span::innermost()->update_name(nanospan::copied{made});
+  }
+  CHECK(kept.take_one().name() == made);
+}
+
+TEST_CASE("times that are said arrive to the nanosecond, wherever they are") {
+  recorder kept;
+  using nanospan::timestamp;
+  {
+    nanospan::span span{"span", {.start = timestamp::of_unix_nanoseconds(1'000'000'000'000'000'007)}};
+    span.event("before", timestamp::of_unix_nanoseconds(1));
+    span.event("within", timestamp::of_unix_nanoseconds(1'000'000'000'000'000'008));
+    span.event("after", timestamp::of_unix_nanoseconds(0x7fff'ffff'ffff'ffff));
+    span.end(timestamp::of_unix_nanoseconds(1'000'000'000'000'000'009));
+  }
+  proto_span const span = kept.take_one();
+  CHECK(span.start_time_unix_nano() == 1'000'000'000'000'000'007);
+  CHECK(span.end_time_unix_nano() == 1'000'000'000'000'000'009);
+  REQUIRE(span.events_size() == 3);
+  CHECK(span.events(0).time_unix_nano() == 1);
+  CHECK(span.events(1).time_unix_nano() == 1'000'000'000'000'000'008);
+  CHECK(span.events(2).time_unix_nano() == 0x7fff'ffff'ffff'ffff);
+  {
+    nanospan::span backwards{"span", {.start = timestamp::of_unix_nanoseconds(2'000)}};
+    backwards.end(timestamp::of_unix_nanoseconds(1'000));
+  }
+  proto_span const quick = kept.take_one();
+  CHECK(quick.start_time_unix_nano() == 2'000);
+  CHECK(quick.end_time_unix_nano() == 2'001);
+}
+
+TEST_CASE("spans of named tracers arrive each in its tracer's scope, and equal tracers are one") {
+  static constexpr nanospan::tracer cards{"cards", "1.2.3", "https://schemas/cards", {{"team", "payments"}, {"\xff", "caf\xc3"}}};
+  static constexpr nanospan::tracer cards_again{"cards", "1.2.3", "https://schemas/cards", {{"team", "payments"}, {"\xff", "caf\xc3"}}};
+  static constexpr nanospan::tracer newer_cards{"cards", "1.2.4"};
+  static constexpr nanospan::tracer unnamed{""};
+  static constexpr nanospan::tracer const* tracers[] = {nullptr, &cards, &cards_again, &newer_cards, &unnamed};
+  static constexpr traced_site site{{"site", nanospan::span_kind::server, "file", 1, "function", has_tracer}, &newer_cards};
+  for (std::string const resource_schema : {"", "https://schemas/resource"}) {
+    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+      CAPTURE(seed, resource_schema);
+      generator random{seed};
+      clock_converter const clock = still_clock();
+      otlp::resource::v1::Resource resource;
+      resource.add_attributes()->set_key("service.name");
+      otlp_encoder encoder{resource.SerializeAsString(), resource_schema};
+      for (int batches = 0; batches < 3; ++batches) {  // what is known of tracers stays from one to the next
+        if (batches == 2) encoder.forget_literals();
+        std::map<std::string, proto_span> expected_spans;
+        std::map<std::string, nanospan::tracer const*> expected_tracers;
+        std::size_t const spans = 1 + random.below(12);
+        for (std::size_t at = 0; at < spans; ++at) {
+          span_shape shape = random.span();
+          shape.trace = random.id<16>();
+          for (auto& step : shape.steps)
+            if (auto* event = std::get_if<event_shape>(&step)) event->said = random.moment();
+          shape.start_said = 7'000;
+          shape.end_said = 8'000;
+          record_header header = header_of(shape, random.id<8>(), 0, 0, true);
+          std::string entries = entries_of(shape);
+          nanospan::tracer const* by = tracers[seed % 4 == 0 ? 2 : random.below(std::size(tracers))];  // one alone, too
+          if (random.one_in(3)) header.from = &site.value;
+          if (header.from != nullptr && random.one_in(2))
+            by = &newer_cards;
+          else if (by != nullptr)
+            append_entry(entries, entry_type::scope, {"", &no_key}, bytes_of(scope_payload{by}));
+          else
+            header.from = nullptr;
+          std::string const id = binary(header.span);
+          expected_tracers[id] = by == &cards_again ? &cards : by;
+          proto_span& span = expected_spans[id] = expected_of(shape);
+          span.set_trace_id(binary(header.trace));
+          span.set_span_id(id);
+          if (header.parent.valid()) span.set_parent_span_id(binary(header.parent));
+          add(encoder, record_of(header, entries), clock);
+        }
+        nanospan::batch const batch = encoder.cut();
+        REQUIRE(batch.span_count == spans);
+        ExportTraceServiceRequest request;
+        REQUIRE(request.ParseFromString(batch.otlp));
+        REQUIRE(request.resource_spans_size() == 1);
+        auto const& resource_spans = request.resource_spans(0);
+        CHECK(resource_spans.schema_url() == resource_schema);
+        CHECK(difference(resource_spans.resource(), resource) == "");
+        std::set<nanospan::tracer const*> seen;
+        std::size_t arrived = 0;
+        for (auto const& scope_spans : resource_spans.scope_spans()) {
+          REQUIRE(scope_spans.spans_size() != 0);  // no empty envelope
+          nanospan::tracer const* const by = expected_tracers[scope_spans.spans(0).span_id()];
+          REQUIRE(seen.insert(by).second);
+          otlp::common::v1::InstrumentationScope expected;
+          expected.set_name(by == nullptr ? "nanospan" : by->name().data());
+          expected.set_version(by == nullptr ? NANOSPAN_VERSION : by->version().data());
+          if (by != nullptr) {
+            for (auto const& one : *by) {
+              KeyValue& added = *expected.add_attributes();
+              added.set_key(repaired_utf8(one.key.data()));
+              added.mutable_value()->set_string_value(repaired_utf8(one.value.data()));
+            }
+          }
+          CHECK(difference(scope_spans.scope(), expected) == "");
+          CHECK(scope_spans.schema_url() == (by == nullptr ? "" : by->schema_url().data()));
+          for (proto_span const& span : scope_spans.spans()) {
+            REQUIRE(expected_tracers[span.span_id()] == by);
+            REQUIRE(difference(span, expected_spans[span.span_id()]) == "");
+            ++arrived;
+          }
+        }
+        CHECK(arrived == spans);
+      }
+    }
+  }
 }
 
 TEST_CASE("a value that is zero, empty or false is there all the same") {
