@@ -18,11 +18,17 @@
 
 #include <charconv>
 #include <chrono>
+#include <concepts>
 #include <cstdlib>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
 
 namespace jaeger {
 
@@ -36,7 +42,6 @@ struct address {
 struct trace {
   std::vector<nanospan::span_data> spans;
   nanospan::attribute_list resource;  ///< of the last span's process
-  std::string scope_version;          ///< of the last span's scope
 };
 
 /// Reads OTLP JSON ("JSON Protobuf Encoding"), bare or in the "result" that Jaeger wraps around it. Throws where it is not JSON.
@@ -70,24 +75,66 @@ nanospan::id<Bytes> read_id(std::string const& hex) {
   return nanospan::id<Bytes>{bytes};
 }
 
+inline std::vector<std::byte> read_base64(std::string const& text) {
+  static constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::vector<std::byte> bytes;
+  std::size_t bits = 0, count = 0;
+  for (char const c : text) {
+    std::size_t const digit = digits.find(c);
+    if (digit == digits.npos) break;  // its padding
+    bits = (bits << 6 | digit) & 0xffff;
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes.push_back(static_cast<std::byte>(bits >> count & 0xff));
+  }
+  return bytes;
+}
+
+inline nanospan::attribute_value read_value(ptree const& from);
+
+// Of its first element's type, as nanospan reads it; an empty one is of texts.
+inline nanospan::attribute_value read_array(ptree const& from) {
+  nanospan::attribute_value array = std::vector<std::string>{};
+  bool is_first = true;
+  for (auto const& [unnamed, element] : list(from, "values")) {
+    auto const append = [&]<typename Element>(Element const& value) {
+      if constexpr (std::is_constructible_v<nanospan::attribute_value, std::vector<Element>> && !std::same_as<Element, std::byte>) {
+        if (std::exchange(is_first, false)) array = std::vector<Element>{};
+        if (auto* const elements = std::get_if<std::vector<Element>>(&array)) elements->push_back(value);
+      }
+    };
+    std::visit(append, read_value(element));
+  }
+  return array;
+}
+inline nanospan::attribute_value read_value(ptree const& from) {
+  nanospan::attribute_value value;
+  for (auto const& [type, content] : from) {
+    if (type == "boolValue") value = content.data() == "true";
+    else if (type == "intValue") value = content.get_value<std::int64_t>();
+    else if (type == "doubleValue") value = std::strtod(content.data().c_str(), nullptr);  // knows NaN and Infinity
+    else if (type == "bytesValue") value = read_base64(content.data());
+    else if (type == "arrayValue") value = read_array(content);
+    else value = content.data();
+  }
+  return value;
+}
+
 inline nanospan::attribute_list read_attributes(ptree const& of) {
   nanospan::attribute_list attributes;
-  for (auto const& [unnamed, pair] : list(of, "attributes")) {
-    nanospan::attribute_value value;
-    for (auto const& [type, content] : list(pair, "value")) {
-      if (type == "boolValue") value = content.data() == "true";
-      else if (type == "intValue") value = content.get_value<std::int64_t>();
-      else if (type == "doubleValue") value = std::strtod(content.data().c_str(), nullptr);  // knows NaN and Infinity
-      else value = content.data();
-    }
-    attributes.emplace_back(text(pair, "key"), std::move(value));
-  }
+  for (auto const& [unnamed, pair] : list(of, "attributes")) attributes.emplace_back(text(pair, "key"), read_value(list(pair, "value")));
   return attributes;
 }
 
 inline nanospan::event_data read_event(ptree const& from) {
   return {text(from, "name"), number<std::uint64_t>(from, "timeUnixNano"), read_attributes(from),
           number<std::uint32_t>(from, "droppedAttributesCount")};
+}
+
+inline nanospan::link_data read_link(ptree const& from) {
+  return {read_id<16>(text(from, "traceId")),   read_id<8>(text(from, "spanId")), text(from, "traceState"),
+          number<std::uint32_t>(from, "flags"), read_attributes(from),            number<std::uint32_t>(from, "droppedAttributesCount")};
 }
 
 inline nanospan::span_data read_span(ptree const& from) {
@@ -105,6 +152,8 @@ inline nanospan::span_data read_span(ptree const& from) {
   span.dropped_attributes_count = number<std::uint32_t>(from, "droppedAttributesCount");
   for (auto const& [unnamed, event] : list(from, "events")) span.events.push_back(read_event(event));
   span.dropped_events_count = number<std::uint32_t>(from, "droppedEventsCount");
+  for (auto const& [unnamed, link] : list(from, "links")) span.links.push_back(read_link(link));
+  span.dropped_links_count = number<std::uint32_t>(from, "droppedLinksCount");
   span.status = static_cast<nanospan::span_status>(number<unsigned>(from, "status.code"));
   span.status_message = text(from, "status.message");
   return span;
@@ -151,11 +200,13 @@ inline trace read_otlp_json(std::string const& text) {
     for (auto const& [key, value] : found.resource)
       if (key == "service.name") service_name = std::get<std::string>(value);
     for (auto const& [unnamed_2, scope] : detail::list(process, "scopeSpans")) {
-      found.scope_version = detail::text(scope, "scope.version");
       for (auto const& [unnamed_3, span] : detail::list(scope, "spans")) {
-        found.spans.push_back(detail::read_span(span));
-        found.spans.back().scope_name = detail::text(scope, "scope.name");
-        found.spans.back().service_name = service_name;
+        nanospan::span_data& added = found.spans.emplace_back(detail::read_span(span));
+        added.scope_name = detail::text(scope, "scope.name");
+        added.scope_version = detail::text(scope, "scope.version");
+        added.scope_schema_url = detail::text(scope, "schemaUrl");
+        added.scope_attributes = detail::read_attributes(detail::list(scope, "scope"));
+        added.service_name = service_name;
       }
     }
   }

@@ -12,6 +12,8 @@
 #include <limits>
 #include <optional>
 #include <set>
+#include <span>
+#include <stdexcept>
 #include <thread>
 
 #include <time.h>
@@ -70,20 +72,26 @@ void name_nan(attribute_list& attributes) {
 span_data comparable(span_data span) {
   name_nan(span.attributes);
   for (event_data& event : span.events) name_nan(event.attributes);
+  span.scope_schema_url.clear();  // Jaeger's store in memory keeps a scope, and no schema URL
   return span;
 }
 
 std::string text(std::string const& value) { return '"' + value + '"'; }
+std::string text(bool value) { return value ? "true" : "false"; }
+std::string text(std::int64_t value) { return std::to_string(value); }
+std::string text(std::uint64_t value) { return std::to_string(value); }
+std::string text(std::uint32_t value) { return std::to_string(value); }
+std::string text(double value) { return "double " + std::to_string(value); }
+std::string text(std::byte value) { return "byte " + std::to_string(static_cast<int>(value)); }
+template <typename Element>
+std::string text(std::vector<Element> const& elements) {
+  std::string all = "[";
+  for (Element const& one : elements) all += text(one) + ' ';
+  return all + ']';
+}
 std::string text(attribute_list const& attributes) {
   std::string all;
-  for (auto const& [key, value] : attributes) {
-    all += key + "=";
-    if (auto const* const boolean = std::get_if<bool>(&value)) all += *boolean ? "true" : "false";
-    else if (auto const* const integer = std::get_if<std::int64_t>(&value)) all += std::to_string(*integer);
-    else if (auto const* const number = std::get_if<double>(&value)) all += "double " + std::to_string(*number);
-    else all += text(std::get<std::string>(value));
-    all += ' ';
-  }
+  for (auto const& [key, value] : attributes) all += key + "=" + std::visit([](auto const& is) { return text(is); }, value) + ' ';
   return all;
 }
 std::string text(std::vector<event_data> const& events) {
@@ -93,7 +101,13 @@ std::string text(std::vector<event_data> const& events) {
            std::to_string(event.dropped_attributes_count) + ' ';
   return all;
 }
-std::string text(std::uint64_t value) { return std::to_string(value); }
+std::string text(std::vector<link_data> const& links) {
+  std::string all;
+  for (link_data const& link : links)
+    all += std::string{link.trace_id.hex().view()} + "/" + std::string{link.span_id.hex().view()} + " " + link.trace_state + " " + std::to_string(link.flags) +
+           "{" + text(link.attributes) + "} dropped " + std::to_string(link.dropped_attributes_count) + ' ';
+  return all;
+}
 
 // The fields in which the two differ, for a person.
 std::string difference(span_data const& sent, span_data const& stored) {
@@ -115,9 +129,13 @@ std::string difference(span_data const& sent, span_data const& stored) {
   compare("dropped_attributes_count", sent.dropped_attributes_count, stored.dropped_attributes_count);
   compare("events", sent.events, stored.events);
   compare("dropped_events_count", sent.dropped_events_count, stored.dropped_events_count);
+  compare("links", sent.links, stored.links);
+  compare("dropped_links_count", sent.dropped_links_count, stored.dropped_links_count);
   compare("status", static_cast<std::uint64_t>(sent.status), static_cast<std::uint64_t>(stored.status));
   compare("status_message", sent.status_message, stored.status_message);
   compare("scope_name", sent.scope_name, stored.scope_name);
+  compare("scope_version", sent.scope_version, stored.scope_version);
+  compare("scope_attributes", sent.scope_attributes, stored.scope_attributes);
   compare("service_name", sent.service_name, stored.service_name);
   if (all.empty() && !(sent == stored)) all = "a field that this function does not know";
   return all;
@@ -134,11 +152,14 @@ struct stored_trace : jaeger::trace {
   }
 };
 
+// Whether spans are of now, or of when the test says.
+enum class times : std::uint8_t { now, other };
+
 // Lets `record` make `expected` spans of one trace, whose id it returns; checks the account of them and that what Jaeger stored is what
 // was sent; and returns it.
 template <typename Record>
 stored_trace through_jaeger(std::size_t expected, Record record, options with = {},
-                            std::vector<std::size_t>* batch_sizes = nullptr) {
+                            std::vector<std::size_t>* batch_sizes = nullptr, times said = times::now) {
   auto const to = std::make_shared<copying_exporter>();
   with.exporter = to;
   if (with.service_name.empty()) with.service_name = "nanospan test";
@@ -176,9 +197,10 @@ stored_trace through_jaeger(std::size_t expected, Record record, options with = 
     INFO("span " << span.name);
     REQUIRE(difference(comparable(sent[at]), comparable(span)) == "");
     REQUIRE(span.trace_id == id);
+    REQUIRE(span.end_time_unix_nano >= span.start_time_unix_nano);
+    if (said == times::other) continue;
     // The clock's conversion may be off by microseconds, not by more.
     REQUIRE(span.start_time_unix_nano + 1'000'000 >= earliest);
-    REQUIRE(span.end_time_unix_nano >= span.start_time_unix_nano);
     REQUIRE(span.end_time_unix_nano <= latest + 1'000'000);
   }
   CHECK(stored.resource == to->resource());
@@ -258,7 +280,8 @@ TEST_CASE("what all spans have in common arrives") {
       {.service_name = "Käse & <Brot>", .resource_attributes = {{"deployment.environment.name", "staging"}, {"empty", ""}}});
   CHECK(stored["one"].service_name == "Käse & <Brot>");
   CHECK(stored["one"].scope_name == "nanospan");
-  CHECK(stored.scope_version == NANOSPAN_VERSION);
+  CHECK(stored["one"].scope_version == NANOSPAN_VERSION);
+  CHECK(stored["one"].scope_attributes.empty());
   CHECK(string_of(stored.resource, "service.name") == "Käse & <Brot>");
   CHECK(string_of(stored.resource, "deployment.environment.name") == "staging");
   CHECK(string_of(stored.resource, "empty") == "");
@@ -321,6 +344,37 @@ TEST_CASE("attributes of every type arrive as they were") {
   CHECK(string_of(all, "long") == std::string(20'000, 'x'));
   CHECK(integer_of(all, "made at run time") == 7);
   CHECK(integer_of(all, "twice") == 2);
+}
+
+TEST_CASE("arrays and bytes arrive as they were") {
+  std::string every_byte;
+  for (int byte = 0; byte < 256; ++byte) every_byte += static_cast<char>(byte);
+  auto const stored = through_jaeger(1, [&] {
+    std::vector<char> const bytes(every_byte.begin(), every_byte.end());
+    NANOSPAN("all", {"bools", {true, false}}, {"integers", {1, -2, 3}}, {"doubles", {0.5, -1e300}}, {"texts", {"a", "", "Grüße"}},
+             {"empty", std::vector<int>{}}, {"bytes", bytes}, {"two bytes", std::span{bytes}.first(2)}, {"one byte", std::span{bytes}.last(1)},
+             {"no bytes", std::span{bytes}.first(0)}, {"unsigned", {0x8000'0000'0000'0000u, 0xffff'ffff'ffff'ffffu}}, {"one", {7}});
+    NANOSPAN_EVENT("event", {"texts", {"a"}}, {"bytes", bytes});
+    return current().trace_id();
+  });
+  auto const bytes = [](std::string_view of) {
+    auto const* const first = reinterpret_cast<std::byte const*>(of.data());
+    return std::vector<std::byte>(first, first + of.size());
+  };
+  span_data const& span = stored["all"];
+  CHECK(span.attributes == attribute_list{{"bools", std::vector<bool>{true, false}},
+                                          {"integers", std::vector<std::int64_t>{1, -2, 3}},
+                                          {"doubles", std::vector{0.5, -1e300}},
+                                          {"texts", std::vector<std::string>{"a", "", "Grüße"}},
+                                          {"empty", std::vector<std::string>{}},
+                                          {"bytes", bytes(every_byte)},
+                                          {"two bytes", bytes(std::string_view{every_byte}.substr(0, 2))},
+                                          {"one byte", bytes("\xff")},
+                                          {"no bytes", bytes("")},
+                                          {"unsigned", std::vector<std::string>{"9223372036854775808", "18446744073709551615"}},
+                                          {"one", std::vector<std::int64_t>{7}}});
+  REQUIRE(span.events.size() == 1);
+  CHECK(span.events[0].attributes == attribute_list{{"texts", std::vector<std::string>{"a"}}, {"bytes", bytes(every_byte)}});
 }
 
 TEST_CASE("text that is no UTF-8 arrives repaired") {
@@ -394,6 +448,110 @@ TEST_CASE("an error arrives with its description") {
   CHECK(stored["failed without a word"].status == span_status::error);
   CHECK(stored["failed without a word"].status_message == "");
   CHECK(stored["failed twice"].status_message == "second");
+}
+
+TEST_CASE("Ok arrives, and stays whatever error is told") {
+  auto const stored = through_jaeger(3, [] {
+    NANOSPAN("root");
+    span well{"well"};
+    well.ok();
+    span after_all{"well after all"};
+    after_all.error("not yet");
+    after_all.ok();
+    after_all.error("too late");
+    return current().trace_id();
+  });
+  CHECK(stored["well"].status == span_status::ok);
+  CHECK(stored["well after all"].status == span_status::ok);
+  CHECK(stored["well after all"].status_message == "");
+}
+
+TEST_CASE("links arrive with their flags, tracestate and attributes") {
+  trace_id const other{{0xaa, 2, 3}};
+  auto const stored = through_jaeger(1, [&] {
+    scoped_span linked{"linked",
+                       {.kind = span_kind::consumer,
+                        .links = {{{other, span_id{{1}}, sampled_flag, true, "vendor=a,other=b"}, {{"n", 1}, {"tags", {"x", "y"}}, {"ratio", 0.5}}}, {{other, span_id{{2}}, 0}}}}};
+    linked.link({other, span_id{{3}}, random_flag}).set({"later", true});
+    linked.link({}).set({"why", "its context was lost"});
+    linked.set({"after", 1});
+    return current().trace_id();
+  });
+  span_data const& span = stored["linked"];
+  CHECK(span.kind == span_kind::consumer);
+  CHECK(span.attributes == attribute_list{{"after", std::int64_t{1}}});
+  REQUIRE(span.links.size() == 4);
+  CHECK(span.links[0] ==
+        link_data{other, span_id{{1}}, "vendor=a,other=b", 0x301, {{"n", std::int64_t{1}}, {"tags", std::vector<std::string>{"x", "y"}}, {"ratio", 0.5}}, 0});
+  CHECK(span.links[1] == link_data{other, span_id{{2}}, "", 0x100, {}, 0});
+  CHECK(span.links[2] == link_data{other, span_id{{3}}, "", 0x102, {{"later", true}}, 0});
+  CHECK(span.links[3] == link_data{{}, {}, "", 0x100, {{"why", "its context was lost"}}, 0});
+}
+
+TEST_CASE("times that are said arrive to the nanosecond") {
+  std::uint64_t const hour_ago = now_unix_nano() - 3'600'000'000'000;
+  auto const at = [&](std::uint64_t nanoseconds) { return timestamp::of_unix_nanoseconds(hour_ago + nanoseconds); };
+  auto const stored = through_jaeger(
+      1,
+      [&] {
+        span past{"past", {.parent = no_parent, .start = at(7)}};
+        past.event("before its start", at(1));
+        past.event("within", at(8)).set({"n", 1});
+        past.event("after its end", at(1'000'000'000));
+        past.end(at(9));
+        return past.context().trace_id();
+      },
+      {}, nullptr, times::other);
+  span_data const& span = stored["past"];
+  CHECK(span.start_time_unix_nano == hour_ago + 7);
+  CHECK(span.end_time_unix_nano == hour_ago + 9);
+  REQUIRE(span.events.size() == 3);
+  CHECK(span.events[0].time_unix_nano == hour_ago + 1);
+  CHECK(span.events[1].time_unix_nano == hour_ago + 8);
+  CHECK(span.events[2].time_unix_nano == hour_ago + 1'000'000'000);
+}
+
+TEST_CASE("an exception arrives as an event with its type, and says nothing of the status") {
+  auto const stored = through_jaeger(1, [] {
+    scoped_span failed{"failed"};
+    failed.exception(std::out_of_range{"index 7 of 3"}).set({"exception.escaped", true});
+    return current().trace_id();
+  });
+  span_data const& span = stored["failed"];
+  REQUIRE(span.events.size() == 1);
+  CHECK(span.events[0].name == "exception");
+  CHECK(span.events[0].attributes == attribute_list{{"exception.type", "std::out_of_range"}, {"exception.message", "index 7 of 3"}, {"exception.escaped", true}});
+  CHECK(span.status == span_status::unset);
+}
+
+TEST_CASE("a name that was replaced is the one that is stored") {
+  auto const stored = through_jaeger(1, [] {
+    scoped_span named{"before"};
+    named.update_name(copied{std::string{"GET "} + "/orders"});
+    return current().trace_id();
+  });
+  CHECK(stored["GET /orders"].parent_span_id == span_id{});
+}
+
+TEST_CASE("spans of named tracers have their scopes, with version and attributes") {
+  static constexpr tracer cards{"acme.cards", "1.2.3", "https://opentelemetry.io/schemas/1.40.0", {{"team", "payments"}, {"tier", "1"}}};
+  static constexpr tracer bare{"acme.bare"};
+  auto const stored = through_jaeger(4, [] {
+    NANOSPAN("nanospan's own");
+    span const charged{"charge", {.tracer = &cards}};
+    span const refunded{"refund", {.kind = span_kind::client, .tracer = &cards}};
+    span const other{"other", {.tracer = &bare}};
+    return current().trace_id();
+  });
+  CHECK(stored["nanospan's own"].scope_name == "nanospan");
+  for (char const* const name : {"charge", "refund"}) {
+    CHECK(stored[name].scope_name == "acme.cards");
+    CHECK(stored[name].scope_version == "1.2.3");
+    CHECK(stored[name].scope_attributes == attribute_list{{"team", "payments"}, {"tier", "1"}});
+  }
+  CHECK(stored["other"].scope_name == "acme.bare");
+  CHECK(stored["other"].scope_version == "");
+  CHECK(stored["other"].scope_attributes.empty());
 }
 
 TEST_CASE("a trace across threads is one trace") {
