@@ -164,7 +164,7 @@ TEST_CASE("what a text's first characters are is what the definition says, and i
   for (int round = 0; round < 50'000; ++round) {
     std::string text;
     for (std::size_t left = random() % 12; left != 0; --left) {
-      std::uint32_t const point = static_cast<std::uint32_t>(random() >> (43 + random() % 16));  // of any length, and some that is none
+      auto const point = static_cast<std::uint32_t>(random() >> (43 + random() % 16));  // of any length, and some that is none
       if (random() % 2 != 0 && is_character(point)) text += encoded(point);
       else text += bytes[random() % bytes.size()];
     }

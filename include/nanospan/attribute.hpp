@@ -176,7 +176,7 @@ class attribute {
   }
   template <typename Element>
   constexpr void set_range(Element const* from, std::size_t count) noexcept {
-    value_.elements = from;
+    value_.elements = static_cast<void const*>(from);
     if constexpr (detail::byte_like<Element>) {
       text_size_ = count;
     } else {
