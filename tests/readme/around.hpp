@@ -5,9 +5,12 @@
 // block includes as it says.
 
 #include <cassert>
+#include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 struct order {
   std::string id;
@@ -24,6 +27,7 @@ inline std::string const host = "db.example";
 inline constexpr int n = 3;
 
 void work();
+void route(std::string_view tenant);
 void resize();
 void code_under_test();
 

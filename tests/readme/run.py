@@ -39,8 +39,10 @@ class block:
         given = f"{self.text}\n" if self.word == "given" else ""
         head = '#include "around.hpp"\n'
         here = f'#line {self.line} "README.md"\n'
-        if re.search(r"^int main\(", self.code, re.MULTILINE) or self.word == "at namespace scope":
+        if re.search(r"^int main\(", self.code, re.MULTILINE):
             return f"{head}{given}{here}{self.code}"
+        if self.word == "at namespace scope":
+            return f"{head}#include <nanospan.hpp>\n{here}{self.code}"
         # Where an #include stood an empty line stays.
         includes = "".join(re.findall(r"^#include.*\n", self.code, re.MULTILINE))
         body = re.sub(r"^#include.*$", "", self.code, flags=re.MULTILINE)
