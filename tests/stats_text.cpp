@@ -140,6 +140,8 @@ TEST_CASE("the text says each figure under the standard's name, or ours where it
   now.dropped = {1, 2, 3, 4, 5, 60, 70, 8, 90};
   now.passed_queue_full = 20;
   now.passed_shutdown = 30;
+  now.discarded = {12, 13};
+  now.hook_failed = 14;
   now.misused = 11;
   now.queue_bytes = 1'234;
   now.queue_limit_bytes = 102'400;
@@ -175,6 +177,9 @@ TEST_CASE("the text says each figure under the standard's name, or ours where it
   CHECK(has_line(text, "nanospan_span_held 30"));
   CHECK(has_line(text, "nanospan_span_dropped_total{reason=\"no_provider\"} 1"));
   CHECK(has_line(text, "nanospan_span_dropped_total{reason=\"shutdown\"} 90"));
+  CHECK(has_line(text, "nanospan_span_discarded_total{reason=\"hook\"} 12"));
+  CHECK(has_line(text, "nanospan_span_discarded_total{reason=\"record_only\"} 13"));
+  CHECK(has_line(text, "nanospan_hook_failed_total 14"));
   CHECK(has_line(text, "nanospan_misused_total 11"));
   CHECK(has_line(text, "nanospan_queue_size_bytes 1234"));
   CHECK(has_line(text, "nanospan_queue_capacity_bytes 102400"));

@@ -92,6 +92,11 @@ std::string stats_snapshot::text() const {
   out.add("reason", "export_failed", dropped.export_failed);
   out.add("reason", "no_memory", dropped.no_memory);
   out.add("reason", "shutdown", dropped.shutdown);
+  out.begin("nanospan_span_discarded_total", "counter", "Spans that were left out on purpose after they were recorded, by reason.");
+  out.add("reason", "hook", discarded.hook);
+  out.add("reason", "record_only", discarded.record_only);
+  out.begin("nanospan_hook_failed_total", "counter", "Times that options.on_end threw.");
+  out.add(hook_failed);
   out.begin("nanospan_misused_total", "counter", "Calls where no span was open, and scopes closed out of order.");
   out.add(misused);
   out.begin("nanospan_queue_size_bytes", "gauge", "Encoded batches that wait or are being sent.");

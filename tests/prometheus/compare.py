@@ -37,6 +37,9 @@ def expected(now):
         (exported, "shutdown"): now["passed_shutdown"],
         ("nanospan_span_ended_total", ""): now["ended"],
         ("nanospan_span_held", ""): now["held"],
+        ("nanospan_span_discarded_total", "hook"): now["discarded.hook"],
+        ("nanospan_span_discarded_total", "record_only"): now["discarded.record_only"],
+        ("nanospan_hook_failed_total", ""): now["hook_failed"],
         ("nanospan_misused_total", ""): now["misused"],
         ("nanospan_queue_size_bytes", ""): now["queue_bytes"],
         ("nanospan_queue_capacity_bytes", ""): now["queue_limit_bytes"],
@@ -75,8 +78,9 @@ def check(moment, now, text):
     exported = {label: value for (name, label), value in found.items() if name == "otel_sdk_exporter_span_exported_total"}
     if processed[""] != sum(exported.values()) + now["in_flight"]:
         wrong.append("what was given to the exporter is not what it has done with and what is in flight")
-    if now["ended"] != now["dropped.no_provider"] + sum(processed.values()) + found["otel_sdk_processor_span_queue_size", ""]:
-        wrong.append("what has ended is not what was processed and what waits")
+    discarded = sum(value for (name, label), value in found.items() if name == "nanospan_span_discarded_total")
+    if now["ended"] != now["dropped.no_provider"] + discarded + sum(processed.values()) + found["otel_sdk_processor_span_queue_size", ""]:
+        wrong.append("what has ended is not what was processed, what was discarded and what waits")
     print(f"{'FAILED' if wrong else 'ok    '} {moment}")
     print("".join(f"       | {line}\n" for line in wrong), end="")
     return not wrong

@@ -31,6 +31,9 @@ void say(char const* moment) {
   line("unconfirmed", now.unconfirmed);
   line("held", now.held);
   line("misused", now.misused);
+  line("discarded.hook", now.discarded.hook);
+  line("discarded.record_only", now.discarded.record_only);
+  line("hook_failed", now.hook_failed);
   line("in_flight", now.in_flight);
   line("passed", now.passed);
   line("passed_queue_full", now.passed_queue_full);
@@ -106,6 +109,27 @@ int main() {
   }
   say("after the end");
   record(8);
+  {
+    auto with = sending_to(to);
+    with.sampler = std::make_shared<nanospan::always_record_sampler>(std::make_shared<nanospan::always_off_sampler>());
+    nanospan::tracer_provider tracing{std::move(with)};
+    record(3);
+    tracing.flush();
+    say("recorded only");
+  }
+  {
+    auto with = sending_to(to);
+    with.on_end = [seen = 0](nanospan::ended_span& span) mutable {
+      if (++seen % 3 == 0) span.drop();
+      if (seen % 3 == 1) throw seen;
+    };
+    nanospan::tracer_provider tracing{std::move(with)};
+    record(8);
+    say("before the hook");
+    tracing.flush();
+    record(4);
+    say("after the hook");
+  }
   {
     auto with = sending_to(to);
     with.max_batch_spans = 2;
