@@ -55,6 +55,7 @@
 #include <nanospan/detail/joined.hpp>
 #include <nanospan/detail/descriptor.hpp>
 #include <nanospan/detail/guest_thread.hpp>
+#include <nanospan/detail/silence.hpp>
 #include <nanospan/detail/batch_account.hpp>
 #include <nanospan/detail/turn.hpp>
 #include <nanospan/detail/wake_up.hpp>

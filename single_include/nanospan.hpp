@@ -486,6 +486,7 @@ struct thread_block {
   thread_slot* slot;  // null before the thread's first span and after its thread-local destructors have begun
   random_ids random;
   bool exited;
+  bool silenced;  // records nothing, and counts nothing that it would have: see silence
 };
 
 NANOSPAN_DETAIL_SHARED inline constinit thread_local thread_block this_thread{};
@@ -3405,7 +3406,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   static bool has_slot(detail::thread_block const& thread) noexcept {
     if (thread.slot != nullptr || detail::acquire_slot() != nullptr) [[likely]]
       return true;
-    detail::registry.dropped_no_slot.fetch_add(1, std::memory_order_relaxed);  // Relaxed: read for reporting only.
+    if (!thread.silenced) count_no_slot();
     return false;
   }
 
@@ -3568,7 +3569,10 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   }
   NANOSPAN_DETAIL_COLD static std::byte* reserve_slowly(std::uint32_t size, bool on) noexcept {
     detail::thread_block const& thread = detail::this_thread;
-    if (!has_slot(thread)) return nullptr;
+    if (!has_slot(thread)) {
+      if (thread.silenced) count_no_slot();  // it began elsewhere
+      return nullptr;
+    }
     detail::thread_slot& slot = *thread.slot;
     if (!on) {
       slot.dropped_after_shutdown.add(1);
@@ -3581,6 +3585,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     }
     return nullptr;
   }
+  NANOSPAN_DETAIL_COLD static void count_no_slot() noexcept { detail::registry.dropped_no_slot.fetch_add(1, std::memory_order_relaxed); }  // Relaxed: read for reporting only.
   NANOSPAN_DETAIL_COLD static void count_unprovided_slowly(std::uint32_t word) noexcept {
     detail::thread_block const& thread = detail::this_thread;
     if ((word & detail::recording_disabled) != 0 || !has_slot(thread)) return;
@@ -5149,6 +5154,38 @@ void settle_in(guest_settings const& as, Refused&& refused) {
 #endif
   check(error, "the real-time priority ", as.realtime_priority);
 }
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/silence.hpp -----------------------------------------------------------------------------------------------
+
+// A thread that records nothing for a while: what reads spans may call what makes some, and each that is read would make the next. Background half.
+
+namespace nanospan::inline v0::detail {
+
+// As if the thread had exited. What is current, and open, is so again afterwards; a span that ends meanwhile, and began before or elsewhere, is a counted drop.
+class silence {
+ public:
+  silence() noexcept
+      : current_{std::exchange(this_thread.current, {})},
+        slot_{std::exchange(this_thread.slot, nullptr)},
+        exited_{std::exchange(this_thread.exited, true)},
+        silenced_{std::exchange(this_thread.silenced, true)} {}
+  silence(silence const&) = delete;
+  silence& operator=(silence const&) = delete;
+  ~silence() {
+    this_thread.current = current_;
+    this_thread.slot = slot_;
+    this_thread.exited = exited_;
+    this_thread.silenced = silenced_;
+  }
+
+ private:
+  active_context current_;
+  thread_slot* slot_;
+  bool exited_;
+  bool silenced_;
+};
 
 }  // namespace nanospan::inline v0::detail
 
@@ -8521,6 +8558,7 @@ class collector {
   }
   void show(ended_span& span) noexcept {
     try {
+      silence const while_it_looks;
       hook_(span);
     } catch (std::exception const& error) {
       tell_failed_hook(error.what());

@@ -232,6 +232,7 @@ struct thread_block {
   thread_slot* slot;  // null before the thread's first span and after its thread-local destructors have begun
   random_ids random;
   bool exited;
+  bool silenced;  // records nothing, and counts nothing that it would have: see silence
 };
 
 NANOSPAN_DETAIL_SHARED inline constinit thread_local thread_block this_thread{};

@@ -255,7 +255,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   static bool has_slot(detail::thread_block const& thread) noexcept {
     if (thread.slot != nullptr || detail::acquire_slot() != nullptr) [[likely]]
       return true;
-    detail::registry.dropped_no_slot.fetch_add(1, std::memory_order_relaxed);  // Relaxed: read for reporting only.
+    if (!thread.silenced) count_no_slot();
     return false;
   }
 
@@ -418,7 +418,10 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   }
   NANOSPAN_DETAIL_COLD static std::byte* reserve_slowly(std::uint32_t size, bool on) noexcept {
     detail::thread_block const& thread = detail::this_thread;
-    if (!has_slot(thread)) return nullptr;
+    if (!has_slot(thread)) {
+      if (thread.silenced) count_no_slot();  // it began elsewhere
+      return nullptr;
+    }
     detail::thread_slot& slot = *thread.slot;
     if (!on) {
       slot.dropped_after_shutdown.add(1);
@@ -431,6 +434,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     }
     return nullptr;
   }
+  NANOSPAN_DETAIL_COLD static void count_no_slot() noexcept { detail::registry.dropped_no_slot.fetch_add(1, std::memory_order_relaxed); }  // Relaxed: read for reporting only.
   NANOSPAN_DETAIL_COLD static void count_unprovided_slowly(std::uint32_t word) noexcept {
     detail::thread_block const& thread = detail::this_thread;
     if ((word & detail::recording_disabled) != 0 || !has_slot(thread)) return;
