@@ -1425,7 +1425,6 @@ enum record_flag : std::uint8_t {
   parent_is_remote = 2,  // OTLP span flags, bit 9
   unix_start = 4,        // start is Unix time in nanoseconds, as the user said
   unix_end = 8,          // the same of end
-  root_on_demand = 16,   // no parent, on purpose
 };
 
 // The first word of a record, always written whole: it is soon read as one, and narrower stores are not forwarded to that.
@@ -1583,8 +1582,9 @@ class timestamp {
  public:
   /// None: the moment of the call.
   constexpr timestamp() noexcept = default;
+  // The system's clock alone knows time_t. Not asked about this time point, which may be finer than the clock.
   template <typename TimePoint>
-    requires requires(TimePoint at) { TimePoint::clock::to_time_t(at); at.time_since_epoch().count(); }
+    requires requires(TimePoint at) { TimePoint::clock::to_time_t(typename TimePoint::clock::time_point{}); at.time_since_epoch().count(); }
   constexpr explicit(false) timestamp(TimePoint at) noexcept {
     using period = typename TimePoint::duration::period;
     static_assert(1'000'000'000 * period::num % period::den == 0, "a span's times have at most nanoseconds");
@@ -1610,17 +1610,15 @@ inline constexpr no_parent_type no_parent{};
 class parent_choice {
  public:
   parent_choice() noexcept = default;
-  explicit(false) parent_choice(no_parent_type) noexcept : how_{how::none} {}
-  /// An invalid context is no parent: a root, and no mistake.
-  explicit(false) parent_choice(span_context context) noexcept : how_{context.valid() ? how::given : how::none}, context_{std::move(context)} {}
+  explicit(false) parent_choice(no_parent_type) noexcept : is_current_{false} {}
+  /// An invalid context is no parent: a root, with the baggage that it has.
+  explicit(false) parent_choice(span_context context) noexcept : is_current_{false}, context_{std::move(context)} {}
 
-  bool is_current() const noexcept { return how_ == how::current; }
-  bool is_root() const noexcept { return how_ == how::none; }
+  bool is_current() const noexcept { return is_current_; }
   span_context const& context() const noexcept { return context_; }
 
  private:
-  enum class how : std::uint8_t { current, none, given };
-  how how_ = how::current;
+  bool is_current_ = true;
   span_context context_;
 };
 
@@ -3342,7 +3340,6 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
                                                  start_options const& with) noexcept {
     if (!start_by_plan(thread, word, as, parent, &with)) start_as_asked(thread, word, as, parent, &with);
     if (!recording()) return;
-    if (with.parent.is_root()) add_flag(detail::root_on_demand);
     if (!with.start) return start_clock(word);
     header_.start_ticks = with.start.unix_nanoseconds();
     add_flag(detail::unix_start);
@@ -6629,13 +6626,13 @@ class collected_span {
       return *found;
     return sites_.add(&from, {&literals_.of(from.name), &scopes_.of(tracer_of(from))});
   }
-  // Servers and consumers begin traces all the time.
+  // Servers and consumers begin traces all the time. Who says no_parent has no site.
   bool is_lost(known_site& from) const noexcept {
     if (header.parent.valid()) {
       from.had_parent = true;
       return false;
     }
-    bool const expected = header.meta.kind == span_kind::server || header.meta.kind == span_kind::consumer || (header.meta.flags & root_on_demand) != 0;
+    bool const expected = header.meta.kind == span_kind::server || header.meta.kind == span_kind::consumer;
     return from.had_parent && !expected && !std::exchange(from.told, true);
   }
   void take(entry_view const& entry) {

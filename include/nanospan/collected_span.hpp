@@ -168,13 +168,13 @@ class collected_span {
       return *found;
     return sites_.add(&from, {&literals_.of(from.name), &scopes_.of(tracer_of(from))});
   }
-  // Servers and consumers begin traces all the time.
+  // Servers and consumers begin traces all the time. Who says no_parent has no site.
   bool is_lost(known_site& from) const noexcept {
     if (header.parent.valid()) {
       from.had_parent = true;
       return false;
     }
-    bool const expected = header.meta.kind == span_kind::server || header.meta.kind == span_kind::consumer || (header.meta.flags & root_on_demand) != 0;
+    bool const expected = header.meta.kind == span_kind::server || header.meta.kind == span_kind::consumer;
     return from.had_parent && !expected && !std::exchange(from.told, true);
   }
   void take(entry_view const& entry) {

@@ -58,7 +58,6 @@ enum record_flag : std::uint8_t {
   parent_is_remote = 2,  // OTLP span flags, bit 9
   unix_start = 4,        // start is Unix time in nanoseconds, as the user said
   unix_end = 8,          // the same of end
-  root_on_demand = 16,   // no parent, on purpose
 };
 
 // The first word of a record, always written whole: it is soon read as one, and narrower stores are not forwarded to that.

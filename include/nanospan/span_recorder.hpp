@@ -191,7 +191,6 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
                                                  start_options const& with) noexcept {
     if (!start_by_plan(thread, word, as, parent, &with)) start_as_asked(thread, word, as, parent, &with);
     if (!recording()) return;
-    if (with.parent.is_root()) add_flag(detail::root_on_demand);
     if (!with.start) return start_clock(word);
     header_.start_ticks = with.start.unix_nanoseconds();
     add_flag(detail::unix_start);

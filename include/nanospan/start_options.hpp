@@ -13,8 +13,9 @@ class timestamp {
  public:
   /// None: the moment of the call.
   constexpr timestamp() noexcept = default;
+  // The system's clock alone knows time_t. Not asked about this time point, which may be finer than the clock.
   template <typename TimePoint>
-    requires requires(TimePoint at) { TimePoint::clock::to_time_t(at); at.time_since_epoch().count(); }
+    requires requires(TimePoint at) { TimePoint::clock::to_time_t(typename TimePoint::clock::time_point{}); at.time_since_epoch().count(); }
   constexpr explicit(false) timestamp(TimePoint at) noexcept {
     using period = typename TimePoint::duration::period;
     static_assert(1'000'000'000 * period::num % period::den == 0, "a span's times have at most nanoseconds");
@@ -40,17 +41,15 @@ inline constexpr no_parent_type no_parent{};
 class parent_choice {
  public:
   parent_choice() noexcept = default;
-  explicit(false) parent_choice(no_parent_type) noexcept : how_{how::none} {}
-  /// An invalid context is no parent: a root, and no mistake.
-  explicit(false) parent_choice(span_context context) noexcept : how_{context.valid() ? how::given : how::none}, context_{std::move(context)} {}
+  explicit(false) parent_choice(no_parent_type) noexcept : is_current_{false} {}
+  /// An invalid context is no parent: a root, with the baggage that it has.
+  explicit(false) parent_choice(span_context context) noexcept : is_current_{false}, context_{std::move(context)} {}
 
-  bool is_current() const noexcept { return how_ == how::current; }
-  bool is_root() const noexcept { return how_ == how::none; }
+  bool is_current() const noexcept { return is_current_; }
   span_context const& context() const noexcept { return context_; }
 
  private:
-  enum class how : std::uint8_t { current, none, given };
-  how how_ = how::current;
+  bool is_current_ = true;
   span_context context_;
 };
 

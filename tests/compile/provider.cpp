@@ -4,6 +4,12 @@
 
 #include <nanospan.hpp>
 
+#include <chrono>
+#include <type_traits>
+
+// Where the system's clock has microseconds, too.
+static_assert(std::is_convertible_v<std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>, nanospan::timestamp>);
+
 int main() {
   nanospan::tracer_provider tracing{{.service_name = "compile"}};
   NANOSPAN("main");
