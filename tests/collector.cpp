@@ -5,12 +5,16 @@
 #include <nanospan/macros.hpp>
 
 #include "catch.hpp"
+#include "support/messages.hpp"
 #include "support/recorded.hpp"
 #include "support/slots.hpp"
 
 #include <array>
+#include <atomic>
+#include <cstdint>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace detail = nanospan::detail;
@@ -183,4 +187,136 @@ TEST_CASE("where no memory is left for a ring, a spare slot has none, and is not
   for (auto& thread : threads) thread.join();
   detail::registry.ring_memory_limit_bytes.store(limit);
   CHECK(spare == 1);
+}
+
+// ---- lost contexts ----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Two sites that are like any others, and stand in a line each.
+void charge() { NANOSPAN("charge card"); }
+constexpr int charge_line = __LINE__ - 1;
+void reserve() { NANOSPAN_CLIENT("reserve stock"); }
+
+nanospan::options kept_messages() {
+  support::messages::take();
+  return {.on_message = support::messages::keep};
+}
+void below_another(void (*run)()) {
+  NANOSPAN("another");
+  run();
+}
+
+}  // namespace
+
+TEST_CASE("a site whose spans have had parents and that begins a trace is told, once, with its name, file and line") {
+  support::recorded all{kept_messages()};
+  below_another(charge);
+  all.spans();
+  CHECK(support::messages::take().empty());
+  support::in_a_thread([] {
+    charge();
+    charge();
+  });
+  CHECK(all.count() == 4);
+  auto const told = support::messages::take();
+  REQUIRE(told.size() == 1);
+  CHECK(support::has(told[0], "\"charge card\""));
+  CHECK(support::has(told[0], std::string{__FILE__} + ":" + std::to_string(charge_line) + ")"));
+  CHECK(support::has(told[0], "context_scope"));
+  below_another(charge);
+  all.spans();
+  charge();
+  all.spans();
+  CHECK(support::messages::take().empty());
+}
+
+TEST_CASE("each site that seems to have lost its context is told") {
+  support::recorded all{kept_messages()};
+  below_another(charge);
+  below_another(reserve);
+  charge();
+  reserve();
+  charge();
+  reserve();
+  all.spans();
+  auto const told = support::messages::take();
+  REQUIRE(told.size() == 2);
+  CHECK(support::has(told[0], "\"charge card\""));
+  CHECK(support::has(told[1], "\"reserve stock\""));
+}
+
+TEST_CASE("sites that only began traces, or only continued them, lost nothing") {
+  support::recorded all{kept_messages()};
+  for (int i = 0; i < 10; ++i) {
+    charge();
+    below_another(reserve);
+  }
+  all.spans();
+  CHECK(support::messages::take().empty());
+}
+
+TEST_CASE("a site that began traces before it continued them is told when it begins one again") {
+  support::recorded all{kept_messages()};
+  charge();
+  below_another(charge);
+  all.spans();
+  CHECK(support::messages::take().empty());
+  charge();
+  all.spans();
+  CHECK(support::messages::take().size() == 1);
+}
+
+TEST_CASE("servers and consumers begin traces as they like, and so does a span without a site") {
+  support::recorded all{kept_messages()};
+  auto const all_kinds = [] {
+    { NANOSPAN_SERVER("serve"); }
+    { NANOSPAN_CONSUMER("consume"); }
+    { nanospan::scoped_span const named{"named"}; }
+    nanospan::span{"movable"}.end();
+    nanospan::span{"on demand", {.parent = nanospan::no_parent}}.end();
+  };
+  {
+    NANOSPAN("another");
+    all_kinds();
+  }
+  all_kinds();
+  CHECK(all.count() == 11);
+  CHECK(support::messages::take().empty());
+}
+
+TEST_CASE("producers and clients do not") {
+  support::recorded all{kept_messages()};
+  auto const both_kinds = [] {
+    { NANOSPAN_PRODUCER("produce"); }
+    { NANOSPAN_CLIENT("call"); }
+  };
+  {
+    NANOSPAN("another");
+    both_kinds();
+  }
+  both_kinds();
+  all.spans();
+  CHECK(support::messages::take().size() == 2);
+}
+
+TEST_CASE("a parent in another process is one, and its context lost as any") {
+  support::recorded all{kept_messages()};
+  {
+    nanospan::context_scope const inside{nanospan::span_context{nanospan::trace_id{std::array<std::uint8_t, 16>{1}}, nanospan::span_id{std::array<std::uint8_t, 8>{2}}, 1, true}};
+    charge();
+  }
+  charge();
+  all.spans();
+  CHECK(support::messages::take().size() == 1);
+}
+
+TEST_CASE("a lost context is a warning, and not told where only errors are") {
+  auto with = kept_messages();
+  with.log_level = nanospan::log_level::error;
+  support::recorded all{std::move(with)};
+  below_another(charge);
+  charge();
+  all.spans();
+  CHECK(support::messages::take().empty());
 }

@@ -153,10 +153,11 @@ class collector {
     }
   }
   // A thread or a callback that its context did not reach, most often.
-  NANOSPAN_DETAIL_COLD void tell_lost_context(site const& from) const {
+  NANOSPAN_DETAIL_COLD void tell_lost_context(site const& from) const noexcept try {
     report_.warn(joined({"\"", {from.name, from.name_size}, "\" (", from.file, ":", std::to_string(from.line),
                          ") began a trace, and had parents before: was its context lost on the way? Open a nanospan::context_scope where its work goes on, or start it with ",
                          "{.parent = nanospan::no_parent}"}));
+  } catch (...) {  // no memory, no message: the span is in its batch
   }
 
   collector_limits limits_;
