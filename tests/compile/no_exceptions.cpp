@@ -4,8 +4,12 @@
 
 #include <nanospan.hpp>
 
+#include <cstddef>
 #include <cstdio>
+#include <cstring>
+#include <exception>
 #include <string>
+#include <string_view>
 
 namespace {
 
@@ -27,6 +31,34 @@ void work(bool recorded) {
   child.set({"k", 2.5}).error();
 }
 
+// What stands in an event's record of an exception whose type nobody can know.
+void exception() {
+  struct failure : std::exception {
+    char const* what() const noexcept override { return "failed"; }
+  };
+  { nanospan::span{"exception"}.exception(failure{}); }
+  int events = 0;
+  auto& ring = nanospan::detail::this_thread.slot->ring;
+  ring.consume(ring.published(), [&](std::byte const* record) {
+    nanospan::detail::record_header header;
+    std::memcpy(&header, record, sizeof header);
+    nanospan::detail::for_each_entry(record + sizeof header, header.meta.size - sizeof header, [&](nanospan::detail::entry_view const& entry) {
+      if (entry.type() != nanospan::detail::entry_type::event || entry.key() != "exception") return;
+      ++events;
+      std::size_t const head = sizeof(nanospan::detail::event_payload);
+      std::string_view key, message;
+      int attributes = 0;
+      nanospan::detail::for_each_entry(entry.value() + head, entry.value_size() - head, [&](nanospan::detail::entry_view const& one) {
+        ++attributes;
+        key = one.key();
+        message = one.text();
+      });
+      check(attributes == 1 && key == "exception.message" && message == "failed", __LINE__);
+    });
+  });
+  check(events == 1, __LINE__);
+}
+
 }  // namespace
 
 int main() {
@@ -40,6 +72,7 @@ int main() {
   work(true);
   auto const now = nanospan::stats();
   check(now.held == 3 && now.ended == now.accounted(), __LINE__);
+  exception();
   check(nanospan::flush(), __LINE__);
   return failures;
 }
