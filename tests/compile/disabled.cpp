@@ -4,17 +4,26 @@
 
 #include <nanospan.hpp>
 
+#include <stdexcept>
 #include <string>
 
-#if !ANNOTATED
+#if ANNOTATED
+NANOSPAN_TRACER("acme", "1", "", {{"k", "v"}});
+#else
 #undef NANOSPAN
 #undef NANOSPAN_SET
 #undef NANOSPAN_EVENT
 #undef NANOSPAN_ERROR
+#undef NANOSPAN_EXCEPTION
+#undef NANOSPAN_LINK
+#undef NANOSPAN_OK
 #define NANOSPAN(...)
 #define NANOSPAN_SET(...)
 #define NANOSPAN_EVENT(...)
 #define NANOSPAN_ERROR(...)
+#define NANOSPAN_EXCEPTION(...)
+#define NANOSPAN_LINK(...)
+#define NANOSPAN_OK()
 #endif
 
 int expensive(std::string const& text);
@@ -28,5 +37,8 @@ int work(int n, std::string const& text) {
   }
   NANOSPAN_EVENT("done", {"n", n});
   NANOSPAN_ERROR(text + " failed");
+  NANOSPAN_EXCEPTION(std::runtime_error{text}, {"n", expensive(text)});
+  NANOSPAN_LINK(nanospan::current(), {"n", expensive(text)});
+  NANOSPAN_OK();
   return n;
 }

@@ -8,6 +8,10 @@
 #define NANOSPAN_TEST_JOIN_2(a, b) a##b
 #define NANOSPAN_TEST_JOIN(a, b) NANOSPAN_TEST_JOIN_2(a, b)
 
+namespace {
+NANOSPAN_TRACER(TITLE, "1", "", {{"part", TITLE}});
+}  // namespace
+
 void PART(void (*next)()) {
   NANOSPAN(TITLE, {"part", TITLE});
   in_an_inline_function();

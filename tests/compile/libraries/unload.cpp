@@ -48,8 +48,9 @@ std::map<std::string, int> names_in(std::vector<nanospan::span_data> const& span
   std::map<std::string, int> seen;
   for (auto const& span : spans) {
     ++seen[span.name];
-    if (span.name != "inline function")
-      check(span.attributes == nanospan::attribute_list{{"part", span.name}}, "the attribute of " + span.name + " says its name");
+    if (span.name == "inline function") continue;
+    check(span.attributes == nanospan::attribute_list{{"part", span.name}}, "the attribute of " + span.name + " says its name");
+    check(span.scope_name == span.name && span.scope_attributes == span.attributes, "the tracer of " + span.name + " is its own");
   }
   return seen;
 }
