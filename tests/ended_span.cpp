@@ -413,11 +413,12 @@ TEST_CASE("a hook sees spans that are recorded only, which are discarded as such
   recorded all{std::move(with)};
   auto const before = nanospan::stats();
   nanospan::span{"recorded only", span_context{trace, remote_span, 0, true}}.end();
+  nanospan::span{"recorded only", span_context{trace, remote_span, 0, true}}.end();
   nanospan::span{"dropped", span_context{trace, remote_span, 0, true}}.end();
   nanospan::span{"sampled", span_context{trace, remote_span, 1, true}}.end();
   CHECK(all.span().name == "sampled");
-  CHECK(seen == std::vector<std::pair<std::string, bool>>{{"recorded only", false}, {"dropped", false}, {"sampled", true}});
-  CHECK(since(before).discarded.record_only == 1);
+  CHECK(seen == std::vector<std::pair<std::string, bool>>{{"recorded only", false}, {"recorded only", false}, {"dropped", false}, {"sampled", true}});
+  CHECK(since(before).discarded.record_only == 2);
   CHECK(since(before).discarded.hook == 1);
   CHECK(since(before).exported == 1);
 }
