@@ -1588,7 +1588,8 @@ class timestamp {
   constexpr explicit(false) timestamp(TimePoint at) noexcept {
     using period = typename TimePoint::duration::period;
     static_assert(1'000'000'000 * period::num % period::den == 0, "a span's times have at most nanoseconds");
-    unix_nanoseconds_ = static_cast<std::uint64_t>(at.time_since_epoch().count() * (1'000'000'000 * period::num / period::den));
+    constexpr auto nanoseconds_of_one = 1'000'000'000 * period::num / period::den;
+    unix_nanoseconds_ = static_cast<std::uint64_t>(at.time_since_epoch().count() * nanoseconds_of_one);
   }
   static constexpr timestamp of_unix_nanoseconds(std::uint64_t nanoseconds) noexcept {
     timestamp at;

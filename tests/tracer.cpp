@@ -37,6 +37,7 @@ tracers tracers_of(recorded& all) {
 
 }  // namespace
 
+// NOLINTBEGIN(misc-use-internal-linkage,misc-use-anonymous-namespace): a component's namespace has a name
 void outside_of_all();
 void outside_of_all() { NANOSPAN_SERVER("outside of all"); }
 
@@ -79,6 +80,7 @@ void in_orders() {
 
 }  // namespace orders
 }  // namespace shop
+// NOLINTEND(misc-use-internal-linkage,misc-use-anonymous-namespace)
 
 TEST_CASE("a macro's tracer is that of the innermost namespace that names one, in functions, templates, lambdas") {
   recorded all;
