@@ -2426,7 +2426,7 @@ class scope {
     // The address alone proves nothing: another thread's scope may have lain there, and been closed elsewhere.
     if (current.owner != this || home_ != thread.slot) [[unlikely]] {
       home_->scopes_lost.fetch_add(1, std::memory_order_relaxed);  // Relaxed: a scope shared by two threads at once is a race anyway.
-      if (!thread.exited) NANOSPAN_ASSERT(false && "nanospan: a scope was closed out of order, or on another thread than its own");
+      NANOSPAN_ASSERT(thread.exited && "nanospan: a scope was closed out of order, or on another thread than its own");
       return false;
     }
     current.span = in_register(span_);
