@@ -81,7 +81,7 @@ inline std::vector<std::byte> read_base64(std::string const& text) {
   std::size_t bits = 0, count = 0;
   for (char const c : text) {
     std::size_t const digit = digits.find(c);
-    if (digit == digits.npos) break;  // its padding
+    if (digit == std::string_view::npos) break;  // its padding
     bits = (bits << 6 | digit) & 0xffff;
     count += 6;
     if (count < 8) continue;

@@ -374,18 +374,20 @@ TEST_CASE("an array with a text of gibibytes, or of four billion elements, is le
   recorded all;
   std::size_t volatile huge = std::size_t{8} << 30;
   std::string_view const text{"a", huge};
+  std::size_t volatile endless = ~std::size_t{3};
+  std::string_view const longest{"a", endless};  // padded it would have no size
   int const number = 1;
   std::byte const octet{1};
   {
     nanospan::span span{"span"};
-    span.set({"text", {std::string_view{"small"}, text}}, {"texts", {text, text, text}}, {copied{"text"}, {text}});
+    span.set({"text", {std::string_view{"small"}, text}}, {"texts", {text, text, text}}, {copied{"text"}, {text}}, {"longest", {longest}});
     span.set({"numbers", std::span{&number, huge}}, {"most", std::span{&number, std::size_t{1} << 32}}, {"bytes", std::span{&octet, huge}}, {"k", {1}});
     span.event("event").set({"text", {text}}, {"bytes", std::span{&octet, huge}});
   }
   CHECK(all.span().attributes == attribute_list{{"k", integers({1})}});
   REQUIRE(all.span().events.size() == 1);
   CHECK(all.span().events[0].attributes.empty());
-  CHECK(all.span().dropped_attributes_count == 8);
+  CHECK(all.span().dropped_attributes_count == 9);
 }
 
 TEST_CASE("text is copied when it is said") {

@@ -13,6 +13,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <stdexcept>
 
 using namespace nanospan::detail;
 namespace otlp = opentelemetry::proto;
@@ -180,90 +181,81 @@ class room {
   std::size_t used_ = 0;
 };
 
-// All but ids, and times that nobody said.
-proto_span expected_of(span_shape const& shape) {
-  using status = otlp::trace::v1::Status;
+// What is left of one step after another.
+class span_model {
+ public:
   proto_span span;
-  attribute_model attributes;
   room left;
   std::uint32_t found_no_room = 0;
-  left.take(room::of(shape.name));
-  span.set_name(repaired_utf8(shape.name.text));
-  for (auto const& step : shape.steps) {
-    if (auto const* attribute = std::get_if<attribute_shape>(&step)) {
-      if (left.take(room::of(*attribute)))
-        attributes.add(span, *attribute);
-      else
-        ++found_no_room;
-    } else if (auto const* error = std::get_if<status_shape>(&step)) {
-      if (span.status().code() == status::STATUS_CODE_OK) continue;  // for good
-      // The code is there whatever room there is; the description is cut.
-      span.mutable_status()->set_code(status::STATUS_CODE_ERROR);
-      std::string const description = left.cut(error->description);
-      if (left.take(description.size()))
-        span.mutable_status()->set_message(repaired_utf8(description));
-      else
-        ++found_no_room;
-    } else if (std::holds_alternative<ok_shape>(step)) {
-      span.mutable_status()->set_code(status::STATUS_CODE_OK);
-      span.mutable_status()->clear_message();
-    } else if (auto const* rename = std::get_if<rename_shape>(&step)) {
-      if (left.take(room::of(rename->name)))
-        span.set_name(repaired_utf8(rename->name.text));
-      else
-        ++found_no_room;
-    } else if (auto const* link = std::get_if<link_shape>(&step)) {
-      if (!left.take(32 + padded(link->tracestate.size()), true)) {
-        ++found_no_room;
-        continue;
-      }
-      proto_span::Link told;
-      attribute_model of_link;
-      told.set_trace_id(binary(link->trace));
-      told.set_span_id(binary(link->span));
-      told.set_flags(0x100u | (link->remote ? 0x200u : 0) | link->flags);
-      told.set_trace_state(repaired_utf8(link->tracestate));
-      for (attribute_shape const& one : link->attributes) {
-        if (left.take(room::of(one)))
-          of_link.add(told, one);
-        else
-          ++found_no_room;
-      }
-      bool const says_something = (link->trace.valid() && link->span.valid()) || !link->tracestate.empty() || told.attributes_size() != 0;
-      if (!says_something) continue;
-      if (span.links_size() == 128)
-        span.set_dropped_links_count(span.dropped_links_count() + 1);
-      else
-        *span.add_links() = told;
-    } else {
-      auto const& event = std::get<event_shape>(step);
-      if (!left.take(room::of(event.name) + 8, true)) {
-        ++found_no_room;
-        continue;
-      }
-      proto_span::Event told;
-      attribute_model of_event;
-      told.set_name(repaired_utf8(event.name.text));
-      told.set_time_unix_nano(event.said);
-      for (attribute_shape const& one : event.attributes) {
-        if (left.take(room::of(one)))
-          of_event.add(told, one);
-        else
-          ++found_no_room;
-      }
-      if (span.events_size() == 128)
-        span.set_dropped_events_count(span.dropped_events_count() + 1);
-      else
-        *span.add_events() = told;
-    }
+
+  void operator()(attribute_shape const& one) {
+    if (fits(room::of(one))) attributes_.add(span, one);
   }
-  if (!shape.tracestate.empty()) {
-    if (left.take(shape.tracestate.size()))
-      span.set_trace_state(repaired_utf8(shape.tracestate));
+  void operator()(event_shape const& event) {
+    if (!fits(room::of(event.name) + 8, true)) return;
+    proto_span::Event told;
+    told.set_name(repaired_utf8(event.name.text));
+    told.set_time_unix_nano(event.said);
+    add_attributes(told, event.attributes);
+    if (span.events_size() == 128)
+      span.set_dropped_events_count(span.dropped_events_count() + 1);
     else
-      ++found_no_room;
+      *span.add_events() = told;
   }
-  span.set_dropped_attributes_count(span.dropped_attributes_count() + found_no_room);
+  void operator()(link_shape const& link) {
+    if (!fits(32 + padded(link.tracestate.size()), true)) return;
+    proto_span::Link told;
+    told.set_trace_id(binary(link.trace));
+    told.set_span_id(binary(link.span));
+    told.set_flags(0x100u | (link.remote ? 0x200u : 0) | link.flags);
+    told.set_trace_state(repaired_utf8(link.tracestate));
+    add_attributes(told, link.attributes);
+    bool const says_something = (link.trace.valid() && link.span.valid()) || !link.tracestate.empty() || told.attributes_size() != 0;
+    if (!says_something) return;
+    if (span.links_size() == 128)
+      span.set_dropped_links_count(span.dropped_links_count() + 1);
+    else
+      *span.add_links() = told;
+  }
+  void operator()(status_shape const& error) {
+    if (span.status().code() == otlp::trace::v1::Status::STATUS_CODE_OK) return;  // for good
+    // The code is there whatever room there is; the description is cut.
+    span.mutable_status()->set_code(otlp::trace::v1::Status::STATUS_CODE_ERROR);
+    std::string const description = left.cut(error.description);
+    if (fits(description.size())) span.mutable_status()->set_message(repaired_utf8(description));
+  }
+  void operator()(ok_shape) {
+    span.mutable_status()->set_code(otlp::trace::v1::Status::STATUS_CODE_OK);
+    span.mutable_status()->clear_message();
+  }
+  void operator()(rename_shape const& rename) {
+    if (fits(room::of(rename.name))) span.set_name(repaired_utf8(rename.name.text));
+  }
+  bool fits(std::size_t payload, bool may_grow = false) {
+    bool const does = left.take(payload, may_grow);
+    if (!does) ++found_no_room;
+    return does;
+  }
+
+ private:
+  template <typename Message>
+  void add_attributes(Message& to, std::vector<attribute_shape> const& attributes) {
+    attribute_model of_it;
+    for (attribute_shape const& one : attributes)
+      if (fits(room::of(one))) of_it.add(to, one);
+  }
+
+  attribute_model attributes_;
+};
+
+// All but ids, and times that nobody said.
+proto_span expected_of(span_shape const& shape) {
+  span_model told;
+  told(rename_shape{shape.name});
+  for (auto const& step : shape.steps) std::visit(told, step);
+  if (!shape.tracestate.empty() && told.fits(shape.tracestate.size())) told.span.set_trace_state(repaired_utf8(shape.tracestate));
+  proto_span& span = told.span;
+  span.set_dropped_attributes_count(span.dropped_attributes_count() + told.found_no_room);
   span.set_start_time_unix_nano(shape.start_said);
   span.set_end_time_unix_nano(shape.end_said);
   span.set_kind(static_cast<proto_span::SpanKind>(shape.kind));
@@ -567,7 +559,7 @@ std::string entries_of(span_shape const& shape) {
     } else if (auto const* rename = std::get_if<rename_shape>(&step)) {
       append_entry(entries, entry_type::name, rename->name, {});
     } else if (auto const* link = std::get_if<link_shape>(&step)) {
-      std::string payload = bytes_of(link_payload{link->trace, link->span, link->flags, link->remote, static_cast<std::uint16_t>(link->tracestate.size())});
+      std::string payload = bytes_of(link_payload{link->trace, link->span, link->flags, static_cast<std::uint16_t>(link->remote ? 1 : 0), static_cast<std::uint16_t>(link->tracestate.size())});
       payload += link->tracestate;
       pad(payload);
       for (attribute_shape const& one : link->attributes) append_attribute(payload, one);
@@ -995,6 +987,28 @@ TEST_CASE("Ok is final, an error replaces another, and a description is an error
   CHECK(told([](auto& span) { span.error("a"); span.error("b"); }) == std::pair{status::STATUS_CODE_ERROR, std::string{"b"}});
 }
 
+TEST_CASE("an exception is an event with its type and message, what is set on it wins, and the status stays") {
+  struct failure final : std::runtime_error {
+    using std::runtime_error::runtime_error;
+  };
+  recorder kept;
+  {
+    nanospan::span span{"span"};
+    span.exception(std::out_of_range{"index 7"}).set({"n", 1});
+    span.exception(failure{"card"}).set({"exception.type", "failure"}, {"exception.message", "a card"});
+  }
+  proto_span const span = kept.take_one();
+  CHECK_FALSE(span.has_status());
+  REQUIRE(span.events_size() == 2);
+  std::vector<std::string> told;
+  for (auto const& event : span.events()) {
+    CHECK(event.name() == "exception");
+    for (KeyValue const& one : event.attributes()) told.push_back(one.key() + " " + one.value().ShortDebugString());
+  }
+  CHECK(told == std::vector<std::string>{"exception.type string_value: \"std::out_of_range\"", "exception.message string_value: \"index 7\"", "n int_value: 1",
+                                         "exception.type string_value: \"failure\"", "exception.message string_value: \"a card\""});
+}
+
 TEST_CASE("a name that is replaced is the last one said, literal or copied") {
   recorder kept;
   std::string const made = "made at run time";
@@ -1037,85 +1051,97 @@ TEST_CASE("times that are said arrive to the nanosecond, wherever they are") {
   CHECK(quick.end_time_unix_nano() == 2'001);
 }
 
+namespace {
+
+constexpr nanospan::tracer cards{"cards", "1.2.3", "https://schemas/cards", {{"team", "payments"}, {"\xff", "caf\xc3"}}};
+constexpr nanospan::tracer cards_again{"cards", "1.2.3", "https://schemas/cards", {{"team", "payments"}, {"\xff", "caf\xc3"}}};
+constexpr nanospan::tracer newer_cards{"cards", "1.2.4"};
+constexpr nanospan::tracer unnamed{""};
+constexpr nanospan::tracer const* tracers[] = {nullptr, &cards, &cards_again, &newer_cards, &unnamed};
+constexpr traced_site site_of_newer_cards{{"site", nanospan::span_kind::server, "file", 1, "function", has_tracer}, &newer_cards};
+
+// A span of a tracer, as it must arrive.
+struct traced_span {
+  nanospan::tracer const* by;
+  proto_span span;
+};
+otlp::common::v1::InstrumentationScope scope_of(nanospan::tracer const* by) {
+  otlp::common::v1::InstrumentationScope scope;
+  scope.set_name(by == nullptr ? "nanospan" : by->name().data());
+  scope.set_version(by == nullptr ? NANOSPAN_VERSION : by->version().data());
+  if (by == nullptr) return scope;
+  for (auto const& one : *by) {
+    KeyValue& added = *scope.add_attributes();
+    added.set_key(repaired_utf8(one.key.data()));
+    added.mutable_value()->set_string_value(repaired_utf8(one.value.data()));
+  }
+  return scope;
+}
+// Encodes a span of one of the tracers, told by its site or by itself, which wins.
+traced_span add_traced(otlp_encoder& to, generator& random, nanospan::tracer const* by, clock_converter const& clock) {
+  span_shape shape = random.span();
+  shape.trace = random.id<16>();
+  for (auto& step : shape.steps)
+    if (auto* event = std::get_if<event_shape>(&step)) event->said = random.moment();
+  shape.start_said = 7'000;
+  shape.end_said = 8'000;
+  record_header header = header_of(shape, random.id<8>(), 0, 0, true);
+  std::string entries = entries_of(shape);
+  bool const has_site = random.one_in(3) && by != nullptr;
+  if (has_site) header.from = &site_of_newer_cards.value;
+  if (by != nullptr && !(has_site && by == &newer_cards)) append_entry(entries, entry_type::scope, {"", &no_key}, bytes_of(scope_payload{by}));
+  add(to, record_of(header, entries), clock);
+  traced_span told{by == &cards_again ? &cards : by, expected_of(shape)};
+  told.span.set_trace_id(binary(header.trace));
+  told.span.set_span_id(binary(header.span));
+  if (header.parent.valid()) told.span.set_parent_span_id(binary(header.parent));
+  return told;
+}
+// How many there are, all of one tracer, and each as it must be.
+std::size_t checked(otlp::trace::v1::ScopeSpans const& arrived, std::map<std::string, traced_span>& expected) {
+  REQUIRE(arrived.spans_size() != 0);  // no empty envelope
+  nanospan::tracer const* const by = expected.at(arrived.spans(0).span_id()).by;
+  CHECK(difference(arrived.scope(), scope_of(by)) == "");
+  CHECK(arrived.schema_url() == (by == nullptr ? "" : by->schema_url().data()));
+  for (proto_span const& span : arrived.spans()) {
+    traced_span const& told = expected.at(span.span_id());
+    REQUIRE(told.by == by);
+    REQUIRE(difference(span, told.span) == "");
+  }
+  return static_cast<std::size_t>(arrived.spans_size());
+}
+
+}  // namespace
+
 TEST_CASE("spans of named tracers arrive each in its tracer's scope, and equal tracers are one") {
-  static constexpr nanospan::tracer cards{"cards", "1.2.3", "https://schemas/cards", {{"team", "payments"}, {"\xff", "caf\xc3"}}};
-  static constexpr nanospan::tracer cards_again{"cards", "1.2.3", "https://schemas/cards", {{"team", "payments"}, {"\xff", "caf\xc3"}}};
-  static constexpr nanospan::tracer newer_cards{"cards", "1.2.4"};
-  static constexpr nanospan::tracer unnamed{""};
-  static constexpr nanospan::tracer const* tracers[] = {nullptr, &cards, &cards_again, &newer_cards, &unnamed};
-  static constexpr traced_site site{{"site", nanospan::span_kind::server, "file", 1, "function", has_tracer}, &newer_cards};
-  for (std::string const resource_schema : {"", "https://schemas/resource"}) {
-    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
-      CAPTURE(seed, resource_schema);
-      generator random{seed};
-      clock_converter const clock = still_clock();
-      otlp::resource::v1::Resource resource;
-      resource.add_attributes()->set_key("service.name");
-      otlp_encoder encoder{resource.SerializeAsString(), resource_schema};
-      for (int batches = 0; batches < 3; ++batches) {  // what is known of tracers stays from one to the next
-        if (batches == 2) encoder.forget_literals();
-        std::map<std::string, proto_span> expected_spans;
-        std::map<std::string, nanospan::tracer const*> expected_tracers;
-        std::size_t const spans = 1 + random.below(12);
-        for (std::size_t at = 0; at < spans; ++at) {
-          span_shape shape = random.span();
-          shape.trace = random.id<16>();
-          for (auto& step : shape.steps)
-            if (auto* event = std::get_if<event_shape>(&step)) event->said = random.moment();
-          shape.start_said = 7'000;
-          shape.end_said = 8'000;
-          record_header header = header_of(shape, random.id<8>(), 0, 0, true);
-          std::string entries = entries_of(shape);
-          nanospan::tracer const* by = tracers[seed % 4 == 0 ? 2 : random.below(std::size(tracers))];  // one alone, too
-          if (random.one_in(3)) header.from = &site.value;
-          if (header.from != nullptr && random.one_in(2))
-            by = &newer_cards;
-          else if (by != nullptr)
-            append_entry(entries, entry_type::scope, {"", &no_key}, bytes_of(scope_payload{by}));
-          else
-            header.from = nullptr;
-          std::string const id = binary(header.span);
-          expected_tracers[id] = by == &cards_again ? &cards : by;
-          proto_span& span = expected_spans[id] = expected_of(shape);
-          span.set_trace_id(binary(header.trace));
-          span.set_span_id(id);
-          if (header.parent.valid()) span.set_parent_span_id(binary(header.parent));
-          add(encoder, record_of(header, entries), clock);
-        }
-        nanospan::batch const batch = encoder.cut();
-        REQUIRE(batch.span_count == spans);
-        ExportTraceServiceRequest request;
-        REQUIRE(request.ParseFromString(batch.otlp));
-        REQUIRE(request.resource_spans_size() == 1);
-        auto const& resource_spans = request.resource_spans(0);
-        CHECK(resource_spans.schema_url() == resource_schema);
-        CHECK(difference(resource_spans.resource(), resource) == "");
-        std::set<nanospan::tracer const*> seen;
-        std::size_t arrived = 0;
-        for (auto const& scope_spans : resource_spans.scope_spans()) {
-          REQUIRE(scope_spans.spans_size() != 0);  // no empty envelope
-          nanospan::tracer const* const by = expected_tracers[scope_spans.spans(0).span_id()];
-          REQUIRE(seen.insert(by).second);
-          otlp::common::v1::InstrumentationScope expected;
-          expected.set_name(by == nullptr ? "nanospan" : by->name().data());
-          expected.set_version(by == nullptr ? NANOSPAN_VERSION : by->version().data());
-          if (by != nullptr) {
-            for (auto const& one : *by) {
-              KeyValue& added = *expected.add_attributes();
-              added.set_key(repaired_utf8(one.key.data()));
-              added.mutable_value()->set_string_value(repaired_utf8(one.value.data()));
-            }
-          }
-          CHECK(difference(scope_spans.scope(), expected) == "");
-          CHECK(scope_spans.schema_url() == (by == nullptr ? "" : by->schema_url().data()));
-          for (proto_span const& span : scope_spans.spans()) {
-            REQUIRE(expected_tracers[span.span_id()] == by);
-            REQUIRE(difference(span, expected_spans[span.span_id()]) == "");
-            ++arrived;
-          }
-        }
-        CHECK(arrived == spans);
+  for (std::uint64_t seed = 1; seed <= 120; ++seed) {
+    CAPTURE(seed);
+    generator random{seed};
+    clock_converter const clock = still_clock();
+    std::string const resource_schema = random.one_in(2) ? "" : "https://schemas/resource";
+    otlp::resource::v1::Resource resource;
+    resource.add_attributes()->set_key("service.name");
+    otlp_encoder encoder{resource.SerializeAsString(), resource_schema};
+    for (int batches = 0; batches < 3; ++batches) {  // what is known of tracers stays from one to the next
+      if (batches == 2) encoder.forget_literals();
+      std::map<std::string, traced_span> expected;
+      std::set<nanospan::tracer const*> used;
+      for (std::size_t spans = 1 + random.below(12); expected.size() != spans;) {
+        traced_span told = add_traced(encoder, random, tracers[seed % 4 == 0 ? 2 : random.below(std::size(tracers))], clock);  // one alone, too
+        used.insert(told.by);
+        expected.emplace(told.span.span_id(), std::move(told));
       }
+      nanospan::batch const batch = encoder.cut();
+      CHECK(batch.span_count == expected.size());
+      ExportTraceServiceRequest request;
+      REQUIRE(request.ParseFromString(batch.otlp));
+      REQUIRE(request.resource_spans_size() == 1);
+      CHECK(request.resource_spans(0).schema_url() == resource_schema);
+      CHECK(difference(request.resource_spans(0).resource(), resource) == "");
+      CHECK(request.resource_spans(0).scope_spans_size() == static_cast<int>(used.size()));
+      std::size_t arrived = 0;
+      for (auto const& scope_spans : request.resource_spans(0).scope_spans()) arrived += checked(scope_spans, expected);
+      CHECK(arrived == expected.size());
     }
   }
 }
