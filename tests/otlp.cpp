@@ -1089,7 +1089,8 @@ traced_span add_traced(otlp_encoder& to, generator& random, nanospan::tracer con
   std::string entries = entries_of(shape);
   bool const has_site = random.one_in(3) && by != nullptr;
   if (has_site) header.from = &site_of_newer_cards.value;
-  if (by != nullptr && !(has_site && by == &newer_cards)) append_entry(entries, entry_type::scope, {"", &no_key}, bytes_of(scope_payload{by}));
+  bool const is_told = has_site && by == &newer_cards;
+  if (by != nullptr && !is_told) append_entry(entries, entry_type::scope, {"", &no_key}, bytes_of(scope_payload{by}));
   add(to, record_of(header, entries), clock);
   traced_span told{by == &cards_again ? &cards : by, expected_of(shape)};
   told.span.set_trace_id(binary(header.trace));
