@@ -61,6 +61,7 @@
 #include <nanospan/detail/wake_up.hpp>
 #include <nanospan/detail/url.hpp>
 #include <nanospan/clock_converter.hpp>
+#include <nanospan/sampler_texts.hpp>
 #include <nanospan/messages.hpp>
 #include <nanospan/environment.hpp>
 #include <nanospan/wire.hpp>

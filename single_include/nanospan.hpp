@@ -1756,11 +1756,13 @@ class entry_buffer {
   // Kept after the last entry, for the count of what was left out.
   static constexpr std::uint32_t spare_bytes = head_bytes(0) + sizeof(std::uint64_t);
 
+  // NOLINTBEGIN(misc-non-private-member-variables-in-classes)
   // The span's, not the buffer's: here they fill its first word. A call site looks at them, and near an object's beginning an address is a byte shorter.
   span_phase phase;
   // Whether its context has a state: the one that was current before, or one of its own, and then what was current before is kept().
   enum class state_kind : std::uint8_t { none, outer, own } state;
   std::uint16_t exceptions;  // that were under way at its start; where it watches them
+  // NOLINTEND(misc-non-private-member-variables-in-classes)
   bool has_state() const noexcept { return state != state_kind::none; }
 
   entry_buffer() noexcept = default;  // start() or take() follows, or nothing
@@ -3225,8 +3227,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   event_attributes event(literal name, timestamp at = {}) noexcept { return event_named({name.data(), name.size()}, false, at); }
   event_attributes event(copied name, timestamp at = {}) noexcept { return event_named(name.text, true, at); }
   /// Adds an event "exception" with exception.type (demangled on the background thread; left out without RTTI) and exception.message. What is set on it
-  /// wins over these. Says nothing about the span's status (OpenTelemetry, "Record Exception"): `span.exception(e); span.error(e.what());`.
-  NANOSPAN_DETAIL_INLINE event_attributes exception(std::exception const& what) noexcept { return exception_named(detail::type_name(what), what.what()); }
+  /// wins over these. Says nothing about the span's status (OpenTelemetry, "Record Exception"): `span.record_exception(e); span.error(e.what());`.
+  NANOSPAN_DETAIL_INLINE event_attributes record_exception(std::exception const& what) noexcept { return exception_named(detail::type_name(what), what.what()); }
   /// Adds a link: a span that this one has to do with, without being its child. Attributes go on what it returns. Better said at the start (see start_options),
   /// where a sampler sees it. One to an invalid context is kept where it has attributes or a tracestate.
   NANOSPAN_DETAIL_OUT_OF_LINE event_attributes link(span_context const& to) noexcept {
@@ -3493,7 +3495,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     decide();
   }
   // Asks about an undecided span, which is a scoped_span: see there.
-  inline void decide() noexcept;
+  void decide() noexcept;
   NANOSPAN_DETAIL_OUT_OF_LINE event_attributes add_event(detail::entry_head const& head) noexcept {
     if (!recording()) return {nullptr, 0};
     return add_event(head, end_ticks());
@@ -3964,12 +3966,12 @@ inline auto innermost_link(span_context const& to) noexcept { return innermost_a
 
 // A static in an expression, so that the whole is one declaration; no lambda, which would hide structured bindings and the
 // function's name.
-#define NANOSPAN_DETAIL_SITE(name, kind, flags)                                                                                          \
-  __extension__({                                                                                                                        \
-    /* NOLINTNEXTLINE(bugprone-lambda-function-name): of a lambda it is the lambda's */                                                  \
-    static constexpr auto nanospan_site =                                                                                                \
+#define NANOSPAN_DETAIL_SITE(name, kind, flags)                                                                                             \
+  __extension__({                                                                                                                           \
+    static constexpr auto nanospan_site =                                                                                                   \
+        /* NOLINTNEXTLINE(bugprone-lambda-function-name): of a lambda it is the lambda's */                                                 \
         ::nanospan::detail::make_site(nanospan_tracer(::nanospan::detail::this_tracer{}), name, kind, __FILE__, __LINE__, __func__, flags); \
-    &nanospan_site.value;                                                                                                                \
+    &nanospan_site.value;                                                                                                                   \
   })
 // The second declarator only says the attributes; it exists because an if around them would be a second statement.
 // What clang-tidy thinks of it is no concern of whoever annotates.
@@ -4045,51 +4047,18 @@ inline auto innermost_link(span_context const& to) noexcept { return innermost_a
 
 // The samplers that a program chooses from, beside those that need not be asked. Immutable once made; asked on the threads that start spans.
 
-#include <charconv>
 #include <vector>
 
 namespace nanospan::inline v0 {
 namespace detail {
 
+// With the implementation: what writes numbers is dear to include.
 // The shortest decimal that reads back as `value`, without an exponent.
-inline std::string shortest_text(double value) {
-  char digits[512];  // the smallest has 324 zeros and more
-  char const* const end = std::to_chars(digits, digits + sizeof digits, value, std::chars_format::fixed).ptr;
-  return {digits, static_cast<std::size_t>(end - digits)};
-}
-
+NANOSPAN_DETAIL_SHARED std::string shortest_text(double value);
 // Whether `text` is what `pattern` says; each * in it stands for any characters, or none.
-inline bool matches(std::string_view pattern, std::string_view text) noexcept {
-  std::size_t in_pattern = 0;
-  std::size_t in_text = 0;
-  std::size_t star = std::string_view::npos;  // the last *,
-  std::size_t resume = 0;                     // and where in the text what follows it is looked for next
-  while (in_text < text.size()) {
-    if (in_pattern < pattern.size() && pattern[in_pattern] == '*') {
-      star = in_pattern++;
-      resume = in_text;
-    } else if (in_pattern < pattern.size() && pattern[in_pattern] == text[in_text]) {
-      ++in_pattern;
-      ++in_text;
-    } else if (star != std::string_view::npos) {
-      in_pattern = star + 1;
-      in_text = ++resume;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', in_pattern) == std::string_view::npos;
-}
-
+NANOSPAN_DETAIL_SHARED bool matches(std::string_view pattern, std::string_view text) noexcept;
 // A value as text: numbers in decimal, "true" and "false".
-inline bool matches(std::string_view pattern, attributes_view::value const& value) noexcept {
-  if (!value || value.is_text()) return value && matches(pattern, value.text());
-  if (value.is_boolean()) return matches(pattern, value.boolean() ? "true" : "false");
-  char digits[32];  // of a double the shortest, with an exponent where that is shorter
-  char* const end = digits + sizeof digits;
-  char const* const written = value.is_integer() ? std::to_chars(digits, end, value.integer()).ptr : std::to_chars(digits, end, value.number()).ptr;
-  return matches(pattern, std::string_view{digits, static_cast<std::size_t>(written - digits)});
-}
+NANOSPAN_DETAIL_SHARED bool matches(std::string_view pattern, attributes_view::value const& value) noexcept;
 
 }  // namespace detail
 
@@ -4300,7 +4269,7 @@ class NANOSPAN_DETAIL_SHARED editable_attributes {
 
  private:
   friend class ended_span;
-  editable_attributes(detail::collected_span& of, detail::attribute_set& which) noexcept : of_{of}, which_{which} {}
+  editable_attributes(detail::collected_span& of, detail::attribute_set& which) noexcept : of_(of), which_(which) {}
   std::size_t find(std::string_view key) const;
 
   detail::collected_span& of_;
@@ -4339,7 +4308,7 @@ class NANOSPAN_DETAIL_SHARED ended_span {
   bool dropped() const noexcept { return dropped_; }
 
   // What calls hooks makes it.
-  ended_span(detail::collected_span& of, std::uint64_t start, std::uint64_t end) noexcept : of_{of}, start_{start}, end_{end} {}
+  ended_span(detail::collected_span& of, std::uint64_t start, std::uint64_t end) noexcept : of_(of), start_{start}, end_{end} {}
 
  private:
   detail::collected_span& of_;
@@ -4955,6 +4924,8 @@ inline bool drain(duration limit = duration::of_milliseconds(2'000)) noexcept {
 class NANOSPAN_DETAIL_SHARED tracer_provider {
  public:
   /// Throws configuration_error for a bad option or a second provider; a bad variable is reported and ignored.
+  // A template, so that a file that makes none need not compile what becomes of the options.
+  template <int = 0>
   [[nodiscard("a tracer_provider without a name ends at once")]] explicit tracer_provider(options with = {}) : pipeline_{detail::define_NANOSPAN_IMPLEMENTATION_in_one_source_file(std::move(with))} {}
   /// Flushes within options.shutdown_limit, ends the background thread, and reports what was lost. Spans that are recorded meanwhile
   /// and afterwards, on whichever thread, are counted drops.
@@ -5349,6 +5320,7 @@ class pace {
 
 // The little of a URL that an endpoint needs: scheme, host, port, path with query (RFC 3986). Constructor's thread.
 
+#include <charconv>
 #include <optional>
 
 namespace nanospan::inline v0::detail {
@@ -5582,6 +5554,53 @@ class clock_converter {
 
 }  // namespace nanospan::inline v0::detail
 
+// ---- nanospan/sampler_texts.hpp ------------------------------------------------------------------------------------------------
+
+// How samplers write numbers, and match them with patterns. Any thread.
+
+#include <charconv>
+
+namespace nanospan::inline v0::detail {
+
+std::string shortest_text(double value) {
+  char digits[512];  // the smallest has 324 zeros and more
+  char const* const end = std::to_chars(digits, digits + sizeof digits, value, std::chars_format::fixed).ptr;
+  return {digits, static_cast<std::size_t>(end - digits)};
+}
+
+bool matches(std::string_view pattern, std::string_view text) noexcept {
+  std::size_t in_pattern = 0;
+  std::size_t in_text = 0;
+  std::size_t star = std::string_view::npos;  // the last *,
+  std::size_t resume = 0;                     // and where in the text what follows it is looked for next
+  while (in_text < text.size()) {
+    if (in_pattern < pattern.size() && pattern[in_pattern] == '*') {
+      star = in_pattern++;
+      resume = in_text;
+    } else if (in_pattern < pattern.size() && pattern[in_pattern] == text[in_text]) {
+      ++in_pattern;
+      ++in_text;
+    } else if (star != std::string_view::npos) {
+      in_pattern = star + 1;
+      in_text = ++resume;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', in_pattern) == std::string_view::npos;
+}
+
+bool matches(std::string_view pattern, attributes_view::value const& value) noexcept {
+  if (!value || value.is_text()) return value && matches(pattern, value.text());
+  if (value.is_boolean()) return matches(pattern, value.boolean() ? "true" : "false");
+  char digits[32];  // of a double the shortest, with an exponent where that is shorter
+  char* const end = digits + sizeof digits;
+  char const* const written = value.is_integer() ? std::to_chars(digits, end, value.integer()).ptr : std::to_chars(digits, end, value.number()).ptr;
+  return matches(pattern, std::string_view{digits, static_cast<std::size_t>(written - digits)});
+}
+
+}  // namespace nanospan::inline v0::detail
+
 // ---- nanospan/messages.hpp -----------------------------------------------------------------------------------------------------
 
 // What the library says, as far as options.log_level lets it pass: an error is about spans that are lost, a warning about what is ignored or
@@ -5625,6 +5644,7 @@ class messages {
 // name and ignored. Read once, by the thread that constructs the provider.
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 namespace nanospan::inline v0::detail {
@@ -6061,6 +6081,8 @@ class address_map {
 
 // An attribute's value, from its entry in a record to OTLP's AnyValue. Background thread.
 
+#include <charconv>
+
 #include <cxxabi.h>
 
 namespace nanospan::inline v0::detail {
@@ -6180,12 +6202,14 @@ class kept_entry {
   };
   void keep(attribute const& one) {
     entry_head const head = attribute_payload::head(one);
+    std::size_t const value_bytes = attribute_payload::size(one);
+    bool const is_too_large = head.type() == entry_type::array && value_bytes > max_entry_bytes;
+    attribute const none{copied{{head.key, head.key_size}}, flag_range{nullptr, 0}};
     std::size_t const key_bytes = padded(head.key_size);
-    size_ = key_bytes + attribute_payload::size(one);
-    if (head.type() == entry_type::array && size_ > max_entry_bytes) return keep(attribute{copied{{head.key, head.key_size}}, flag_range{nullptr, 0}});
+    size_ = key_bytes + (is_too_large ? attribute_payload::size(none) : value_bytes);
     bytes_ = std::make_unique<std::byte[]>(padded(size_));
     if (head.key_size != 0) std::memcpy(bytes_.get(), head.key, head.key_size);
-    attribute_payload::write(bytes_.get() + key_bytes, one);
+    attribute_payload::write(bytes_.get() + key_bytes, is_too_large ? none : one);
     word_ = entry_word(head, size_);
   }
 
@@ -6592,7 +6616,7 @@ class collected_span {
   span_limits limits_;
 
  public:
-  // The span at hand.
+  // The span at hand: what others read and change. NOLINTBEGIN(misc-non-private-member-variables-in-classes)
   record_header header;
   keyed_entry name;
   scope_spans* scope = nullptr;
@@ -6603,6 +6627,7 @@ class collected_span {
   std::uint64_t dropped_events = 0;
   std::uint64_t dropped_links = 0;
   bool lost_context = false;  // it has no parent, unlike others of its site, for the first time
+  // NOLINTEND(misc-non-private-member-variables-in-classes)
 
  private:
   void clear() noexcept {
@@ -6965,6 +6990,7 @@ class configuration {
 // What can be found out about this process, its host and its operating system, under the keys and in the words of the semantic conventions
 // ("Resource semantic conventions": service, process, host, os). Constructor's thread.
 
+#include <charconv>
 #include <ctime>
 #include <optional>
 
@@ -7225,6 +7251,7 @@ class otlp_encoder {
     std::uint64_t const start = (header.meta.flags & unix_start) != 0 ? header.start_ticks : clock.to_unix(header.start_ticks, monotonic);
     // Two reads of a coarse counter may be one tick; a span that takes no time is a mistake to some backends, and they say so on it.
     std::uint64_t const end = std::max(start + 1, (header.meta.flags & unix_end) != 0 ? header.end_ticks : clock.to_unix(header.end_ticks, monotonic));
+    // NOLINTNEXTLINE(misc-const-correctness): the hook may change it
     ended_span shown{span_, start, end};
     hook(shown);
     if (shown.dropped()) return false;
@@ -8243,6 +8270,7 @@ class socket_stream {
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include <charconv>
 #include <ctime>
 #include <optional>
 

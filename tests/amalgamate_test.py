@@ -129,9 +129,9 @@ class amalgamation(unittest.TestCase):
         self.assert_refused("nanospan/ring.hpp:", "includes nanospan/span.hpp, which does not come earlier in the list")
 
     def test_refuses_a_list_in_another_order(self):
-        lines = ("#include <nanospan/record.hpp>\n", "#include <nanospan/attribute.hpp>\n")
+        lines = ("#include <nanospan/tracer.hpp>\n", "#include <nanospan/attribute.hpp>\n")
         self.edit("nanospan.hpp", lambda text: text.replace(lines[1] + lines[0], lines[0] + lines[1]))
-        self.assert_refused("nanospan/record.hpp:", "includes nanospan/attribute.hpp, which does not come earlier")
+        self.assert_refused("nanospan/tracer.hpp:", "includes nanospan/attribute.hpp, which does not come earlier")
 
     def test_refuses_a_recording_header_that_includes_the_implementation(self):
         self.edit("nanospan/stats.hpp", lambda text: text.replace("#include <nanospan/thread_ring.hpp>", "#include <nanospan/wire.hpp>"))

@@ -230,7 +230,7 @@ TEST_CASE("a number is never cut, nor is an array") {
 
 TEST_CASE("an exception's type and message are cut as other texts") {
   recorded all{{.limits = {.attribute_value_length = 7}}};
-  nanospan::span{"span"}.exception(std::runtime_error{"out of \xc3\xa9"});
+  nanospan::span{"span"}.record_exception(std::runtime_error{"out of \xc3\xa9"});
   auto const span = all.span();
   REQUIRE(span.events.size() == 1);
   CHECK(span.events[0].attributes == attribute_list{{"exception.type", "std::ru"}, {"exception.message", "out of "}});

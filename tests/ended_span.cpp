@@ -104,7 +104,7 @@ TEST_CASE("a hook sees all of a span as it will be exported, and what it leaves 
     say_one_of_each(span);
     span.set({"large", std::uint64_t{1} << 63}, {"text", "the last one"});
     span.event("first").set({"k", 1}, {"tags", {"a"}});
-    span.exception(std::runtime_error{"thrown"});
+    span.record_exception(std::runtime_error{"thrown"});
     span.error("failed");
     span.end(nanospan::timestamp::of_unix_nanoseconds(moment + 7));
   }

@@ -514,7 +514,7 @@ TEST_CASE("times that are said arrive to the nanosecond") {
 TEST_CASE("an exception arrives as an event with its type, and says nothing of the status") {
   auto const stored = through_jaeger(1, [] {
     scoped_span failed{"failed"};
-    failed.exception(std::out_of_range{"index 7 of 3"}).set({"exception.escaped", true});
+    failed.record_exception(std::out_of_range{"index 7 of 3"}).set({"exception.escaped", true});
     return current().trace_id();
   });
   span_data const& span = stored["failed"];

@@ -994,8 +994,8 @@ TEST_CASE("an exception is an event with its type and message, what is set on it
   recorder kept;
   {
     nanospan::span span{"span"};
-    span.exception(std::out_of_range{"index 7"}).set({"n", 1});
-    span.exception(failure{"card"}).set({"exception.type", "failure"}, {"exception.message", "a card"});
+    span.record_exception(std::out_of_range{"index 7"}).set({"n", 1});
+    span.record_exception(failure{"card"}).set({"exception.type", "failure"}, {"exception.message", "a card"});
   }
   proto_span const span = kept.take_one();
   CHECK_FALSE(span.has_status());

@@ -313,7 +313,7 @@ void start_and_tell_each(span_context const& parent) {
     one->event("event", at(moment)).set({"k", 1});
     one->update_name(copied{large});
     one->ok();
-    one->exception(std::runtime_error{"thrown"});
+    one->record_exception(std::runtime_error{"thrown"});
   }
   movable.end(at(moment));
   nanospan::span const moved = std::move(movable);

@@ -192,7 +192,7 @@ TEST_CASE("an exception is an event with its type, as people write it, and its m
   recorded all;
   auto const type_of = [&](std::exception const& what) {
     all.clear();
-    nanospan::span{"span"}.exception(what);
+    nanospan::span{"span"}.record_exception(what);
     auto const event = event_of(all);
     CHECK(event.name == "exception");
     REQUIRE(event.attributes.size() == 2);
@@ -217,7 +217,7 @@ TEST_CASE("a name of a type that is long arrives whole, however many there are")
                               failure_of<acme::refused, acme::refused, declined, declined::for_good>, failure_of<acme::refused, acme::refused, declined, declined::for_good>>;
   {
     nanospan::span span{"span"};
-    for (int i = 0; i < 100; ++i) span.exception(long_one{});
+    for (int i = 0; i < 100; ++i) span.record_exception(long_one{});
   }
   auto const events = all.span().events;
   REQUIRE(events.size() == 100);
@@ -246,7 +246,7 @@ TEST_CASE("an exception leaves the status as it is, and a span that it passes th
   {
     nanospan::span span{"failed"};
     span.error("before");
-    span.exception(std::runtime_error{"thrown"});
+    span.record_exception(std::runtime_error{"thrown"});
   }
   CHECK(all.span().status == span_status::error);
   CHECK(all.span().status_message == "before");
@@ -254,23 +254,23 @@ TEST_CASE("an exception leaves the status as it is, and a span that it passes th
 
 TEST_CASE("what is set on an exception's event wins over what it says itself") {
   recorded all;
-  nanospan::span{"span"}.exception(std::runtime_error{"4111 1111 1111 1111"}).set({"exception.message", "a card"}, {"exception.type", "card"}, {"exception.stacktrace", "main"});
+  nanospan::span{"span"}.record_exception(std::runtime_error{"4111 1111 1111 1111"}).set({"exception.message", "a card"}, {"exception.type", "card"}, {"exception.stacktrace", "main"});
   CHECK(event_of(all).attributes == attribute_list{{"exception.type", "card"}, {"exception.message", "a card"}, {"exception.stacktrace", "main"}});
 }
 
 TEST_CASE("an exception's message may be none, or longer than the buffer") {
   recorded all;
-  nanospan::span{"span"}.exception(says_nothing{});
+  nanospan::span{"span"}.record_exception(says_nothing{});
   CHECK(event_of(all).attributes == attribute_list{{"exception.type", "(anonymous namespace)::says_nothing"}, {"exception.message", ""}});
   all.clear();
   std::string const large(100'000, 'x');
-  nanospan::span{"span"}.exception(std::runtime_error{large}).set({"k", 1});
+  nanospan::span{"span"}.record_exception(std::runtime_error{large}).set({"k", 1});
   CHECK(event_of(all).attributes == attribute_list{{"exception.type", "std::runtime_error"}, {"exception.message", large}, {"k", 1}});
 }
 
 TEST_CASE("a limit of a value's length holds for an exception's type and message") {
   recorded all{{.limits = {.attribute_value_length = 8}}};
-  nanospan::span{"span"}.exception(std::runtime_error{"card declined"});
+  nanospan::span{"span"}.record_exception(std::runtime_error{"card declined"});
   CHECK(event_of(all).attributes == attribute_list{{"exception.type", "std::run"}, {"exception.message", "card dec"}});
 }
 
@@ -384,7 +384,7 @@ void tell_in_vain(nanospan::span_recorder& span) {
   span.event("event").set({"k", 1});
   span.event("event", nanospan::timestamp::of_unix_nanoseconds(1)).set({"k", 1});
   span.link({trace, remote_span, 1, true, "vendor=value"}).set({"k", 1});
-  span.exception(std::runtime_error{"late"}).set({"k", 1});
+  span.record_exception(std::runtime_error{"late"}).set({"k", 1});
   span.update_name("late");
   span.update_name(copied{std::string(1'000, 'x')});
   span.ok();
@@ -421,7 +421,7 @@ TEST_CASE("a span that another thread was handed is told everything there") {
   handed.link({trace, remote_span, 1}).set({"here", 1});
   support::in_a_thread([span = std::move(handed)]() mutable {
     span.link({trace, remote_span, 0}).set({"there", 2});
-    span.exception(std::runtime_error{"there"});
+    span.record_exception(std::runtime_error{"there"});
     span.update_name(copied{std::string{"named there"}});
     span.ok();
   });

@@ -133,7 +133,7 @@ class collected_span {
   span_limits limits_;
 
  public:
-  // The span at hand.
+  // The span at hand: what others read and change. NOLINTBEGIN(misc-non-private-member-variables-in-classes)
   record_header header;
   keyed_entry name;
   scope_spans* scope = nullptr;
@@ -144,6 +144,7 @@ class collected_span {
   std::uint64_t dropped_events = 0;
   std::uint64_t dropped_links = 0;
   bool lost_context = false;  // it has no parent, unlike others of its site, for the first time
+  // NOLINTEND(misc-non-private-member-variables-in-classes)
 
  private:
   void clear() noexcept {

@@ -37,7 +37,7 @@ class NANOSPAN_DETAIL_SHARED editable_attributes {
 
  private:
   friend class ended_span;
-  editable_attributes(detail::collected_span& of, detail::attribute_set& which) noexcept : of_{of}, which_{which} {}
+  editable_attributes(detail::collected_span& of, detail::attribute_set& which) noexcept : of_(of), which_(which) {}
   std::size_t find(std::string_view key) const;
 
   detail::collected_span& of_;
@@ -76,7 +76,7 @@ class NANOSPAN_DETAIL_SHARED ended_span {
   bool dropped() const noexcept { return dropped_; }
 
   // What calls hooks makes it.
-  ended_span(detail::collected_span& of, std::uint64_t start, std::uint64_t end) noexcept : of_{of}, start_{start}, end_{end} {}
+  ended_span(detail::collected_span& of, std::uint64_t start, std::uint64_t end) noexcept : of_(of), start_{start}, end_{end} {}
 
  private:
   detail::collected_span& of_;

@@ -22,11 +22,13 @@ class entry_buffer {
   // Kept after the last entry, for the count of what was left out.
   static constexpr std::uint32_t spare_bytes = head_bytes(0) + sizeof(std::uint64_t);
 
+  // NOLINTBEGIN(misc-non-private-member-variables-in-classes)
   // The span's, not the buffer's: here they fill its first word. A call site looks at them, and near an object's beginning an address is a byte shorter.
   span_phase phase;
   // Whether its context has a state: the one that was current before, or one of its own, and then what was current before is kept().
   enum class state_kind : std::uint8_t { none, outer, own } state;
   std::uint16_t exceptions;  // that were under way at its start; where it watches them
+  // NOLINTEND(misc-non-private-member-variables-in-classes)
   bool has_state() const noexcept { return state != state_kind::none; }
 
   entry_buffer() noexcept = default;  // start() or take() follows, or nothing

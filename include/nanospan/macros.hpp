@@ -88,12 +88,12 @@ inline auto innermost_link(span_context const& to) noexcept { return innermost_a
 
 // A static in an expression, so that the whole is one declaration; no lambda, which would hide structured bindings and the
 // function's name.
-#define NANOSPAN_DETAIL_SITE(name, kind, flags)                                                                                          \
-  __extension__({                                                                                                                        \
-    /* NOLINTNEXTLINE(bugprone-lambda-function-name): of a lambda it is the lambda's */                                                  \
-    static constexpr auto nanospan_site =                                                                                                \
+#define NANOSPAN_DETAIL_SITE(name, kind, flags)                                                                                             \
+  __extension__({                                                                                                                           \
+    static constexpr auto nanospan_site =                                                                                                   \
+        /* NOLINTNEXTLINE(bugprone-lambda-function-name): of a lambda it is the lambda's */                                                 \
         ::nanospan::detail::make_site(nanospan_tracer(::nanospan::detail::this_tracer{}), name, kind, __FILE__, __LINE__, __func__, flags); \
-    &nanospan_site.value;                                                                                                                \
+    &nanospan_site.value;                                                                                                                   \
   })
 // The second declarator only says the attributes; it exists because an if around them would be a second statement.
 // What clang-tidy thinks of it is no concern of whoever annotates.

@@ -75,8 +75,8 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
   event_attributes event(literal name, timestamp at = {}) noexcept { return event_named({name.data(), name.size()}, false, at); }
   event_attributes event(copied name, timestamp at = {}) noexcept { return event_named(name.text, true, at); }
   /// Adds an event "exception" with exception.type (demangled on the background thread; left out without RTTI) and exception.message. What is set on it
-  /// wins over these. Says nothing about the span's status (OpenTelemetry, "Record Exception"): `span.exception(e); span.error(e.what());`.
-  NANOSPAN_DETAIL_INLINE event_attributes exception(std::exception const& what) noexcept { return exception_named(detail::type_name(what), what.what()); }
+  /// wins over these. Says nothing about the span's status (OpenTelemetry, "Record Exception"): `span.record_exception(e); span.error(e.what());`.
+  NANOSPAN_DETAIL_INLINE event_attributes record_exception(std::exception const& what) noexcept { return exception_named(detail::type_name(what), what.what()); }
   /// Adds a link: a span that this one has to do with, without being its child. Attributes go on what it returns. Better said at the start (see start_options),
   /// where a sampler sees it. One to an invalid context is kept where it has attributes or a tracestate.
   NANOSPAN_DETAIL_OUT_OF_LINE event_attributes link(span_context const& to) noexcept {
@@ -343,7 +343,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     decide();
   }
   // Asks about an undecided span, which is a scoped_span: see there.
-  inline void decide() noexcept;
+  void decide() noexcept;
   NANOSPAN_DETAIL_OUT_OF_LINE event_attributes add_event(detail::entry_head const& head) noexcept {
     if (!recording()) return {nullptr, 0};
     return add_event(head, end_ticks());

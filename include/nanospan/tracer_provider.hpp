@@ -42,6 +42,8 @@ inline bool drain(duration limit = duration::of_milliseconds(2'000)) noexcept {
 class NANOSPAN_DETAIL_SHARED tracer_provider {
  public:
   /// Throws configuration_error for a bad option or a second provider; a bad variable is reported and ignored.
+  // A template, so that a file that makes none need not compile what becomes of the options.
+  template <int = 0>
   [[nodiscard("a tracer_provider without a name ends at once")]] explicit tracer_provider(options with = {}) : pipeline_{detail::define_NANOSPAN_IMPLEMENTATION_in_one_source_file(std::move(with))} {}
   /// Flushes within options.shutdown_limit, ends the background thread, and reports what was lost. Spans that are recorded meanwhile
   /// and afterwards, on whichever thread, are counted drops.

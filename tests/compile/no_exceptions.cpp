@@ -36,7 +36,7 @@ void exception() {
   struct failure : std::exception {
     char const* what() const noexcept override { return "failed"; }
   };
-  { nanospan::span{"exception"}.exception(failure{}); }
+  { nanospan::span{"exception"}.record_exception(failure{}); }
   int events = 0;
   auto& ring = nanospan::detail::this_thread.slot->ring;
   ring.consume(ring.published(), [&](std::byte const* record) {

@@ -70,7 +70,7 @@ class readme(matrix):
 
     @staticmethod
     def misspelt(code):
-        changed, count = re.subn(r"nanospan::|NANOSPAN(?=[_A-Z]*\()", "nanospam_", code, count=1)
+        changed, count = re.subn(r"nanospan::|NANOSPAN(?!_TRACER)(?=[_A-Z]*\()", "nanospam_", code, count=1)
         return changed if count else f"{code}nanospam_;\n"
 
     def compile(self, one):

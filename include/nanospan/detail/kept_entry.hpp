@@ -40,12 +40,14 @@ class kept_entry {
   };
   void keep(attribute const& one) {
     entry_head const head = attribute_payload::head(one);
+    std::size_t const value_bytes = attribute_payload::size(one);
+    bool const is_too_large = head.type() == entry_type::array && value_bytes > max_entry_bytes;
+    attribute const none{copied{{head.key, head.key_size}}, flag_range{nullptr, 0}};
     std::size_t const key_bytes = padded(head.key_size);
-    size_ = key_bytes + attribute_payload::size(one);
-    if (head.type() == entry_type::array && size_ > max_entry_bytes) return keep(attribute{copied{{head.key, head.key_size}}, flag_range{nullptr, 0}});
+    size_ = key_bytes + (is_too_large ? attribute_payload::size(none) : value_bytes);
     bytes_ = std::make_unique<std::byte[]>(padded(size_));
     if (head.key_size != 0) std::memcpy(bytes_.get(), head.key, head.key_size);
-    attribute_payload::write(bytes_.get() + key_bytes, one);
+    attribute_payload::write(bytes_.get() + key_bytes, is_too_large ? none : one);
     word_ = entry_word(head, size_);
   }
 
