@@ -78,7 +78,8 @@ nanospan::id<Bytes> read_id(std::string const& hex) {
 inline std::vector<std::byte> read_base64(std::string const& text) {
   static constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::vector<std::byte> bytes;
-  std::size_t bits = 0, count = 0;
+  std::size_t bits = 0;
+  std::size_t count = 0;
   for (char const c : text) {
     std::size_t const digit = digits.find(c);
     if (digit == std::string_view::npos) break;  // its padding
@@ -91,6 +92,7 @@ inline std::vector<std::byte> read_base64(std::string const& text) {
   return bytes;
 }
 
+// NOLINTBEGIN(misc-no-recursion): as deep as an answer's arrays
 inline nanospan::attribute_value read_value(ptree const& from);
 
 // Of its first element's type, as nanospan reads it; an empty one is of texts.
@@ -120,6 +122,7 @@ inline nanospan::attribute_value read_value(ptree const& from) {
   }
   return value;
 }
+// NOLINTEND(misc-no-recursion)
 
 inline nanospan::attribute_list read_attributes(ptree const& of) {
   nanospan::attribute_list attributes;
