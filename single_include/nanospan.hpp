@@ -5353,7 +5353,7 @@ struct url {
     url parsed;
     std::size_t const colon = text.find("://");
     if (colon == std::string_view::npos) return std::nullopt;
-    for (char const c : text.substr(0, colon)) parsed.scheme += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    for (char const c : text.substr(0, colon)) parsed.scheme += to_lower(c);
     if (parsed.scheme != "http" && parsed.scheme != "https") return std::nullopt;
     text.remove_prefix(colon + 3);
     text = text.substr(0, text.find('#'));
@@ -5673,7 +5673,7 @@ class environment {
   std::optional<std::size_t> choice(char const* name, std::initializer_list<std::string_view> known, char const* what) const {
     auto const value = text(name);
     if (!value) return std::nullopt;
-    auto const* const found = std::find(known.begin(), known.end(), lower(std::string{trimmed(*value)}));
+    auto const* const found = std::find(known.begin(), known.end(), lower(std::string{without_blanks(*value)}));
     if (found != known.end()) return static_cast<std::size_t>(found - known.begin());
     ignored(name, *value, what);
     return std::nullopt;
@@ -5737,11 +5737,8 @@ class environment {
   }
   // RFC 9110, "Field Names" and "Field Values".
   static bool is_header(std::string_view name, std::string_view value) noexcept {
-    auto const token = [](char c) {
-      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || std::string_view{"!#$%&'*+-.^_`|~"}.find(c) != std::string_view::npos;
-    };
     auto const visible = [](char c) { return c == '\t' || (static_cast<unsigned char>(c) >= ' ' && c != 0x7f); };
-    return !name.empty() && std::all_of(name.begin(), name.end(), token) && std::all_of(value.begin(), value.end(), visible);
+    return is_token(name) && std::all_of(value.begin(), value.end(), visible);
   }
   void ignored(char const* name, std::string_view value, char const* why) const { warn(joined({name, "=\"", value, "\" is ignored: ", why})); }
   void warn(std::string const& line) const noexcept { report_.warn(line); }
@@ -5752,8 +5749,8 @@ class environment {
     bool const good = for_each_member(list, [&](std::string_view member) {
       std::size_t const equals = member.find('=');
       if (equals == std::string_view::npos) return false;
-      auto key = percent_decoded(trimmed(member.substr(0, equals)));
-      auto value = percent_decoded(trimmed(member.substr(equals + 1)));
+      auto key = percent_decoded(without_blanks(member.substr(0, equals)));
+      auto value = percent_decoded(without_blanks(member.substr(equals + 1)));
       if (!key || key->empty() || !value) return false;
       parsed.emplace_back(std::move(*key), std::move(*value));
       return true;
@@ -5790,7 +5787,7 @@ class environment {
     return digits / scale;
   }
   static std::string lower(std::string text) {
-    for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    for (char& c : text) c = to_lower(c);
     return text;
   }
 
@@ -5799,17 +5796,10 @@ class environment {
   template <typename Take>
   static bool for_each_member(std::string_view list, Take&& take) {
     while (!list.empty()) {
-      std::size_t const comma = std::min(list.find(','), list.size());
-      std::string_view const member = trimmed(list.substr(0, comma));
-      list.remove_prefix(std::min(comma + 1, list.size()));
+      std::string_view const member = without_blanks(take_front(list, ','));
       if (!member.empty() && !take(member)) return false;
     }
     return true;
-  }
-  static std::string_view trimmed(std::string_view text) noexcept {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-    return text;
   }
   static std::optional<std::string> percent_decoded(std::string_view text) {
     std::string decoded;
@@ -7041,7 +7031,7 @@ inline std::string os_type(std::string_view system) {
   if (system == "SunOS") return "solaris";
   if (system == "DragonFly") return "dragonflybsd";
   std::string type;
-  for (char const c : system) type += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  for (char const c : system) type += to_lower(c);
   return type;
 }
 inline std::string host_arch(std::string_view machine) {

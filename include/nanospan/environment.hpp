@@ -4,6 +4,7 @@
 // The OTEL_ variables (OpenTelemetry, "Environment Variable Specification"): an empty one counts as unset, a bad one is reported by
 // name and ignored. Read once, by the thread that constructs the provider.
 
+#include <nanospan/detail/header_text.hpp>
 #include <nanospan/detail/joined.hpp>
 #include <nanospan/detail/utf8.hpp>
 #include <nanospan/messages.hpp>
@@ -38,7 +39,7 @@ class environment {
   std::optional<std::size_t> choice(char const* name, std::initializer_list<std::string_view> known, char const* what) const {
     auto const value = text(name);
     if (!value) return std::nullopt;
-    auto const* const found = std::find(known.begin(), known.end(), lower(std::string{trimmed(*value)}));
+    auto const* const found = std::find(known.begin(), known.end(), lower(std::string{without_blanks(*value)}));
     if (found != known.end()) return static_cast<std::size_t>(found - known.begin());
     ignored(name, *value, what);
     return std::nullopt;
@@ -102,11 +103,8 @@ class environment {
   }
   // RFC 9110, "Field Names" and "Field Values".
   static bool is_header(std::string_view name, std::string_view value) noexcept {
-    auto const token = [](char c) {
-      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || std::string_view{"!#$%&'*+-.^_`|~"}.find(c) != std::string_view::npos;
-    };
     auto const visible = [](char c) { return c == '\t' || (static_cast<unsigned char>(c) >= ' ' && c != 0x7f); };
-    return !name.empty() && std::all_of(name.begin(), name.end(), token) && std::all_of(value.begin(), value.end(), visible);
+    return is_token(name) && std::all_of(value.begin(), value.end(), visible);
   }
   void ignored(char const* name, std::string_view value, char const* why) const { warn(joined({name, "=\"", value, "\" is ignored: ", why})); }
   void warn(std::string const& line) const noexcept { report_.warn(line); }
@@ -117,8 +115,8 @@ class environment {
     bool const good = for_each_member(list, [&](std::string_view member) {
       std::size_t const equals = member.find('=');
       if (equals == std::string_view::npos) return false;
-      auto key = percent_decoded(trimmed(member.substr(0, equals)));
-      auto value = percent_decoded(trimmed(member.substr(equals + 1)));
+      auto key = percent_decoded(without_blanks(member.substr(0, equals)));
+      auto value = percent_decoded(without_blanks(member.substr(equals + 1)));
       if (!key || key->empty() || !value) return false;
       parsed.emplace_back(std::move(*key), std::move(*value));
       return true;
@@ -155,7 +153,7 @@ class environment {
     return digits / scale;
   }
   static std::string lower(std::string text) {
-    for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    for (char& c : text) c = to_lower(c);
     return text;
   }
 
@@ -164,17 +162,10 @@ class environment {
   template <typename Take>
   static bool for_each_member(std::string_view list, Take&& take) {
     while (!list.empty()) {
-      std::size_t const comma = std::min(list.find(','), list.size());
-      std::string_view const member = trimmed(list.substr(0, comma));
-      list.remove_prefix(std::min(comma + 1, list.size()));
+      std::string_view const member = without_blanks(take_front(list, ','));
       if (!member.empty() && !take(member)) return false;
     }
     return true;
-  }
-  static std::string_view trimmed(std::string_view text) noexcept {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-    return text;
   }
   static std::optional<std::string> percent_decoded(std::string_view text) {
     std::string decoded;

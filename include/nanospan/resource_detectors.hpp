@@ -5,6 +5,7 @@
 // ("Resource semantic conventions": service, process, host, os). Constructor's thread.
 
 #include <nanospan/detail/descriptor.hpp>
+#include <nanospan/detail/header_text.hpp>
 #include <nanospan/detail/joined.hpp>
 #include <nanospan/id.hpp>
 #include <nanospan/options.hpp>
@@ -60,7 +61,7 @@ inline std::string os_type(std::string_view system) {
   if (system == "SunOS") return "solaris";
   if (system == "DragonFly") return "dragonflybsd";
   std::string type;
-  for (char const c : system) type += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  for (char const c : system) type += to_lower(c);
   return type;
 }
 inline std::string host_arch(std::string_view machine) {

@@ -3,6 +3,7 @@
 
 // The little of a URL that an endpoint needs: scheme, host, port, path with query (RFC 3986). Constructor's thread.
 
+#include <nanospan/detail/header_text.hpp>
 #include <nanospan/detail/joined.hpp>
 
 #include <charconv>
@@ -40,7 +41,7 @@ struct url {
     url parsed;
     std::size_t const colon = text.find("://");
     if (colon == std::string_view::npos) return std::nullopt;
-    for (char const c : text.substr(0, colon)) parsed.scheme += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    for (char const c : text.substr(0, colon)) parsed.scheme += to_lower(c);
     if (parsed.scheme != "http" && parsed.scheme != "https") return std::nullopt;
     text.remove_prefix(colon + 3);
     text = text.substr(0, text.find('#'));
