@@ -4401,6 +4401,9 @@ class NANOSPAN_DETAIL_SHARED configuration_error : public std::exception {
   std::string text_;
 };
 
+/// Of what is sent.
+enum class compression : std::uint8_t { unset, none, gzip };
+
 /// How much of a span is kept (OpenTelemetry, "Span Limits"); what is beyond it is left out and counted on the span (dropped_*_count). The counts
 /// may be 0 to 4,096. One that is unset is its variable's, else the default named here; a variable that says more than 4,096 is reported, and 4,096 is used.
 struct span_limits {
@@ -4457,11 +4460,29 @@ struct options {
   std::string endpoint = {};
   /// Added to each request. Beside OTEL_EXPORTER_OTLP_TRACES_HEADERS, else OTEL_EXPORTER_OTLP_HEADERS.
   std::vector<std::pair<std::string, std::string>> headers = {};
+  /// Unset: OTEL_EXPORTER_OTLP_TRACES_COMPRESSION, else OTEL_EXPORTER_OTLP_COMPRESSION (gzip or none), else none.
+  nanospan::compression compression = nanospan::compression::unset;
+  /// Files in PEM, for https: whom to trust instead of the system's authorities, and who we are. OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE, _CLIENT_CERTIFICATE,
+  /// _CLIENT_KEY, else the same without TRACES_.
+  std::string certificate_file = {};
+  std::string client_certificate_file = {};
+  std::string client_key_file = {};
   /// Bound on one attempt to send a batch; zero: none. OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, else OTEL_EXPORTER_OTLP_TIMEOUT (milliseconds), else 10 s.
   duration export_timeout = duration::unset();
+  /// Asks at the start, in the background, whether a collector is there, and says what is wrong where none is.
+  bool probe = true;
   /// How long a batch is retried, from its first attempt, with exponential back-off and jitter; zero: not at all. OTEL_BSP_EXPORT_TIMEOUT
   /// (milliseconds; the time that OpenTelemetry's processor gives its exporter for a batch; 0: for ever), else 60 s.
   duration retry_limit = duration::unset();
+
+  /// Gets the batches that cannot be sent: not worth another attempt, out of time, beyond options.max_queue_bytes, unsent at the end. Null: they are dropped and
+  /// counted.
+  shared<nanospan::exporter> fallback = nullptr;
+  /// A directory, made where there is none, in which batches wait that could not be sent, until they are, in this process or the next one that names it. What is
+  /// there survives the end of the process, however it ends (not a loss of power). Empty: none.
+  std::string spool_directory = {};
+  /// The most that this process keeps there; beyond it the oldest batch goes to the fallback, or is dropped and counted.
+  std::size_t spool_limit_bytes = 256u << 20;
 
   /// Nothing is recorded and nobody is told so; contexts are propagated all the same. Or OTEL_SDK_DISABLED=true.
   bool disabled = false;
@@ -4499,6 +4520,9 @@ struct options {
   /// Of all rings together, touched as they are made; at least twice ring_bytes. When half of it is used (16 threads by default) new threads get smaller rings, down to
   /// 16 KiB, so that a thousand threads all trace; beyond it their spans are counted drops.
   std::size_t ring_memory_limit_bytes = 64u << 20;
+
+  /// Of all that holds spans: rings, blocks of spans that outgrew their buffer, the batch that is being made, encoded batches that wait.
+  std::size_t memory_limit_bytes = 96u << 20;
 
   /// The most that the provider's destructor takes, flush included.
   duration shutdown_limit = duration::of_milliseconds(2'000);
@@ -4615,6 +4639,7 @@ struct export_result {
     unreachable,  ///< no connection: worth another attempt, but not while the program waits to end
     failure,      ///< not worth one
     unconfirmed,  ///< sent in full and never answered; worth another attempt
+    too_large,    ///< worth one in two halves (HTTP 413)
   };
   outcome what = outcome::success;
   std::uint64_t rejected_spans = 0;
@@ -4628,6 +4653,11 @@ class NANOSPAN_DETAIL_SHARED exporter {
   virtual ~exporter() = default;
   /// One attempt. Waits only through `wait`.
   virtual export_result export_batch(batch const& spans, export_wait& wait) = 0;
+  /// Asks whether anybody who takes spans is there, and sends none: what it says is told when the provider starts. Waits only through `wait`.
+  virtual export_result probe(export_wait& /*wait*/) { return {}; }
+  /// For a forked child: another one to the same destination, with nothing of the parent's (connection, file, thread). Null: none, and the child's
+  /// spans are counted drops. Called in the child, while no other thread is.
+  virtual shared<exporter> for_child() const { return nullptr; }
   /// The provider ends: writes what the exporter still holds, lets go of its connection. Waits only through `wait`. Returns how many spans
   /// that it had taken are lost all the same.
   virtual std::uint64_t shutdown(export_wait& /*wait*/) { return 0; }
@@ -4714,7 +4744,7 @@ class NANOSPAN_DETAIL_SHARED otlp_http_exporter final : public exporter {
 // ---- nanospan/stats.hpp --------------------------------------------------------------------------------------------------------
 
 // The account of every span: what was ended, where it went, why it was lost. When nothing is being recorded it is exact:
-//   ended = exported + rejected + dropped + discarded + unconfirmed + held
+//   ended + recovered = exported + fallback + rejected + dropped + discarded + unconfirmed + held
 // At any other time each figure is a lower bound. Any thread; works before, during and after a provider.
 
 namespace nanospan::inline v0 {
@@ -4729,11 +4759,13 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
     std::uint64_t no_slot = 0;         ///< in thread-local destructors after the thread's end, or without memory
     std::uint64_t queue_full = 0;      ///< encoded batches waited beyond options.max_queue_bytes
     std::uint64_t export_failed = 0;   ///< the exporter gave up: not retryable, or out of time
+    std::uint64_t spool_full = 0;      ///< waited on disk beyond options.spool_limit_bytes, and there is no fallback
+    std::uint64_t interrupted = 0;     ///< in a signal handler that had interrupted the thread while it recorded
     std::uint64_t no_memory = 0;       ///< there was no memory to encode or queue them
     std::uint64_t shutdown = 0;        ///< still queued when options.shutdown_limit ran out
 
     std::uint64_t total() const noexcept {
-      return no_provider + after_shutdown + ring_full + no_ring + no_slot + queue_full + export_failed + no_memory + shutdown;
+      return no_provider + after_shutdown + ring_full + no_ring + no_slot + queue_full + export_failed + spool_full + interrupted + no_memory + shutdown;
     }
   };
 
@@ -4746,12 +4778,16 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   };
 
   std::uint64_t ended = 0;
+  std::uint64_t recovered = 0;    ///< read from the spool that another process left; not among `ended`
   std::uint64_t exported = 0;     ///< the exporter confirmed them
+  std::uint64_t fallback = 0;     ///< options.fallback took them
   std::uint64_t rejected = 0;     ///< the collector took the batch and refused these (OTLP partial success)
   drops dropped = {};
   discards discarded = {};
   std::uint64_t unconfirmed = 0;  ///< sent in full, never answered: the collector may have them
-  std::uint64_t held = 0;         ///< in rings, batches and queue
+  std::uint64_t held = 0;         ///< in rings, batches, queue and spool
+  std::uint64_t spooled = 0;      ///< of those held: on disk
+  std::uint64_t recovered_in_flight = 0;  ///< of those recovered: were being sent when their process ended, so that the collector may get them twice
   std::uint64_t misused = 0;      ///< not spans: NANOSPAN_SET and its like where no span was open, scopes closed out of order
 
   std::uint64_t hook_failed = 0;  ///< of those exported or still held: options.on_end threw
@@ -4765,6 +4801,8 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   std::uint64_t queue_limit_bytes = 0;   ///< options.max_queue_bytes; zero without a provider
   std::uint64_t ring_memory_bytes = 0;   ///< of all threads' rings
   std::uint64_t ring_memory_limit_bytes = 0;
+  std::uint64_t memory_bytes = 0;        ///< of all that holds spans; see options.memory_limit_bytes
+  std::uint64_t memory_limit_bytes = 0;
 
   /// Batches of which the exporting has ended in one of these ways, and how long it took: from the first attempt to the end, back-off included.
   struct export_operations {
@@ -4781,7 +4819,7 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   };
   export_operations exports = {};
 
-  std::uint64_t accounted() const noexcept { return exported + rejected + dropped.total() + discarded.total() + unconfirmed + held; }
+  std::uint64_t accounted() const noexcept { return exported + fallback + rejected + dropped.total() + discarded.total() + unconfirmed + held; }
 
   /// All of it as text for a health page, in Prometheus' exposition format 0.0.4, a HELP and a TYPE beside each metric. OpenTelemetry's names
   /// where it has one (semantic conventions, "SDK metrics": otel_sdk_processor_span_*, otel_sdk_exporter_*), else ours (nanospan_*). Any thread; throws
@@ -4801,11 +4839,15 @@ struct export_counters {
 };
 
 struct background_counters {
+  counter recovered;
+  counter recovered_in_flight;
   counter exported;
+  counter fallback;
   counter rejected;
   counter unconfirmed;
   counter dropped_queue_full;
   counter dropped_export_failed;
+  counter dropped_spool_full;
   counter dropped_no_memory;
   counter dropped_shutdown;
   counter discarded_hook;
@@ -4818,9 +4860,10 @@ struct background_counters {
   // Relaxed, both: only for reporting.
   std::atomic<std::uint64_t> queue_bytes{0};
   std::atomic<std::uint64_t> queue_limit_bytes{0};
+  std::atomic<std::uint64_t> spooled{0};
 
   void reset() noexcept {
-    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_no_memory, &dropped_shutdown, &discarded_hook, &discarded_record_only, &hook_failed, &passed,
+    for (counter* one : {&recovered, &recovered_in_flight, &exported, &fallback, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_spool_full, &dropped_no_memory, &dropped_shutdown, &discarded_hook, &discarded_record_only, &hook_failed, &passed,
                          &passed_queue_full, &passed_shutdown})
       one->reset();
     for (export_counters& one : exports) {
@@ -4829,6 +4872,7 @@ struct background_counters {
     }
     queue_bytes.store(0, std::memory_order_relaxed);
     queue_limit_bytes.store(0, std::memory_order_relaxed);
+    spooled.store(0, std::memory_order_relaxed);
   }
 };
 NANOSPAN_DETAIL_SHARED inline constinit background_counters background{};
@@ -4841,15 +4885,20 @@ inline stats_snapshot stats() noexcept {
   auto const& done = detail::background;
   // The background's figures first: what moves on meanwhile is then seen as held, not twice.
   now.exported = done.exported.read();
+  now.fallback = done.fallback.read();
   now.rejected = done.rejected.read();
   now.unconfirmed = done.unconfirmed.read();
   now.dropped.queue_full = done.dropped_queue_full.read();
   now.dropped.export_failed = done.dropped_export_failed.read();
+  now.dropped.spool_full = done.dropped_spool_full.read();
   now.dropped.no_memory = done.dropped_no_memory.read();
   now.dropped.shutdown = done.dropped_shutdown.read();
   now.discarded.hook = done.discarded_hook.read();
   now.discarded.record_only = done.discarded_record_only.read();
   std::uint64_t const settled = now.accounted();
+  now.recovered = done.recovered.read();  // after what became of them
+  now.recovered_in_flight = done.recovered_in_flight.read();
+  now.spooled = done.spooled.load(std::memory_order_relaxed);
   now.hook_failed = done.hook_failed.read();
   now.passed_queue_full = done.passed_queue_full.read();
   now.passed_shutdown = done.passed_shutdown.read();
@@ -4878,7 +4927,7 @@ inline stats_snapshot stats() noexcept {
     now.misused += slot.misused.read() + slot.scopes_lost.load(std::memory_order_relaxed);
   });
   now.dropped.no_slot = detail::registry.dropped_no_slot.load(std::memory_order_relaxed);
-  now.held = recorded > settled ? recorded - settled : 0;
+  now.held = recorded + now.recovered > settled ? recorded + now.recovered - settled : 0;
   now.ended = recorded + now.dropped.no_provider + now.dropped.after_shutdown + now.dropped.ring_full + now.dropped.no_ring + now.dropped.no_slot;
   return now;
 }

@@ -95,6 +95,7 @@ struct export_result {
     unreachable,  ///< no connection: worth another attempt, but not while the program waits to end
     failure,      ///< not worth one
     unconfirmed,  ///< sent in full and never answered; worth another attempt
+    too_large,    ///< worth one in two halves (HTTP 413)
   };
   outcome what = outcome::success;
   std::uint64_t rejected_spans = 0;
@@ -108,6 +109,11 @@ class NANOSPAN_DETAIL_SHARED exporter {
   virtual ~exporter() = default;
   /// One attempt. Waits only through `wait`.
   virtual export_result export_batch(batch const& spans, export_wait& wait) = 0;
+  /// Asks whether anybody who takes spans is there, and sends none: what it says is told when the provider starts. Waits only through `wait`.
+  virtual export_result probe(export_wait& /*wait*/) { return {}; }
+  /// For a forked child: another one to the same destination, with nothing of the parent's (connection, file, thread). Null: none, and the child's
+  /// spans are counted drops. Called in the child, while no other thread is.
+  virtual shared<exporter> for_child() const { return nullptr; }
   /// The provider ends: writes what the exporter still holds, lets go of its connection. Waits only through `wait`. Returns how many spans
   /// that it had taken are lost all the same.
   virtual std::uint64_t shutdown(export_wait& /*wait*/) { return 0; }

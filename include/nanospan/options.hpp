@@ -63,6 +63,9 @@ class NANOSPAN_DETAIL_SHARED configuration_error : public std::exception {
   std::string text_;
 };
 
+/// Of what is sent.
+enum class compression : std::uint8_t { unset, none, gzip };
+
 /// How much of a span is kept (OpenTelemetry, "Span Limits"); what is beyond it is left out and counted on the span (dropped_*_count). The counts
 /// may be 0 to 4,096. One that is unset is its variable's, else the default named here; a variable that says more than 4,096 is reported, and 4,096 is used.
 struct span_limits {
@@ -119,11 +122,29 @@ struct options {
   std::string endpoint = {};
   /// Added to each request. Beside OTEL_EXPORTER_OTLP_TRACES_HEADERS, else OTEL_EXPORTER_OTLP_HEADERS.
   std::vector<std::pair<std::string, std::string>> headers = {};
+  /// Unset: OTEL_EXPORTER_OTLP_TRACES_COMPRESSION, else OTEL_EXPORTER_OTLP_COMPRESSION (gzip or none), else none.
+  nanospan::compression compression = nanospan::compression::unset;
+  /// Files in PEM, for https: whom to trust instead of the system's authorities, and who we are. OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE, _CLIENT_CERTIFICATE,
+  /// _CLIENT_KEY, else the same without TRACES_.
+  std::string certificate_file = {};
+  std::string client_certificate_file = {};
+  std::string client_key_file = {};
   /// Bound on one attempt to send a batch; zero: none. OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, else OTEL_EXPORTER_OTLP_TIMEOUT (milliseconds), else 10 s.
   duration export_timeout = duration::unset();
+  /// Asks at the start, in the background, whether a collector is there, and says what is wrong where none is.
+  bool probe = true;
   /// How long a batch is retried, from its first attempt, with exponential back-off and jitter; zero: not at all. OTEL_BSP_EXPORT_TIMEOUT
   /// (milliseconds; the time that OpenTelemetry's processor gives its exporter for a batch; 0: for ever), else 60 s.
   duration retry_limit = duration::unset();
+
+  /// Gets the batches that cannot be sent: not worth another attempt, out of time, beyond options.max_queue_bytes, unsent at the end. Null: they are dropped and
+  /// counted.
+  shared<nanospan::exporter> fallback = nullptr;
+  /// A directory, made where there is none, in which batches wait that could not be sent, until they are, in this process or the next one that names it. What is
+  /// there survives the end of the process, however it ends (not a loss of power). Empty: none.
+  std::string spool_directory = {};
+  /// The most that this process keeps there; beyond it the oldest batch goes to the fallback, or is dropped and counted.
+  std::size_t spool_limit_bytes = 256u << 20;
 
   /// Nothing is recorded and nobody is told so; contexts are propagated all the same. Or OTEL_SDK_DISABLED=true.
   bool disabled = false;
@@ -161,6 +182,9 @@ struct options {
   /// Of all rings together, touched as they are made; at least twice ring_bytes. When half of it is used (16 threads by default) new threads get smaller rings, down to
   /// 16 KiB, so that a thousand threads all trace; beyond it their spans are counted drops.
   std::size_t ring_memory_limit_bytes = 64u << 20;
+
+  /// Of all that holds spans: rings, blocks of spans that outgrew their buffer, the batch that is being made, encoded batches that wait.
+  std::size_t memory_limit_bytes = 96u << 20;
 
   /// The most that the provider's destructor takes, flush included.
   duration shutdown_limit = duration::of_milliseconds(2'000);

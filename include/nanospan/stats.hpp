@@ -2,7 +2,7 @@
 #pragma once
 
 // The account of every span: what was ended, where it went, why it was lost. When nothing is being recorded it is exact:
-//   ended = exported + rejected + dropped + discarded + unconfirmed + held
+//   ended + recovered = exported + fallback + rejected + dropped + discarded + unconfirmed + held
 // At any other time each figure is a lower bound. Any thread; works before, during and after a provider.
 
 #include <nanospan/thread_ring.hpp>
@@ -22,11 +22,13 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
     std::uint64_t no_slot = 0;         ///< in thread-local destructors after the thread's end, or without memory
     std::uint64_t queue_full = 0;      ///< encoded batches waited beyond options.max_queue_bytes
     std::uint64_t export_failed = 0;   ///< the exporter gave up: not retryable, or out of time
+    std::uint64_t spool_full = 0;      ///< waited on disk beyond options.spool_limit_bytes, and there is no fallback
+    std::uint64_t interrupted = 0;     ///< in a signal handler that had interrupted the thread while it recorded
     std::uint64_t no_memory = 0;       ///< there was no memory to encode or queue them
     std::uint64_t shutdown = 0;        ///< still queued when options.shutdown_limit ran out
 
     std::uint64_t total() const noexcept {
-      return no_provider + after_shutdown + ring_full + no_ring + no_slot + queue_full + export_failed + no_memory + shutdown;
+      return no_provider + after_shutdown + ring_full + no_ring + no_slot + queue_full + export_failed + spool_full + interrupted + no_memory + shutdown;
     }
   };
 
@@ -39,12 +41,16 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   };
 
   std::uint64_t ended = 0;
+  std::uint64_t recovered = 0;    ///< read from the spool that another process left; not among `ended`
   std::uint64_t exported = 0;     ///< the exporter confirmed them
+  std::uint64_t fallback = 0;     ///< options.fallback took them
   std::uint64_t rejected = 0;     ///< the collector took the batch and refused these (OTLP partial success)
   drops dropped = {};
   discards discarded = {};
   std::uint64_t unconfirmed = 0;  ///< sent in full, never answered: the collector may have them
-  std::uint64_t held = 0;         ///< in rings, batches and queue
+  std::uint64_t held = 0;         ///< in rings, batches, queue and spool
+  std::uint64_t spooled = 0;      ///< of those held: on disk
+  std::uint64_t recovered_in_flight = 0;  ///< of those recovered: were being sent when their process ended, so that the collector may get them twice
   std::uint64_t misused = 0;      ///< not spans: NANOSPAN_SET and its like where no span was open, scopes closed out of order
 
   std::uint64_t hook_failed = 0;  ///< of those exported or still held: options.on_end threw
@@ -58,6 +64,8 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   std::uint64_t queue_limit_bytes = 0;   ///< options.max_queue_bytes; zero without a provider
   std::uint64_t ring_memory_bytes = 0;   ///< of all threads' rings
   std::uint64_t ring_memory_limit_bytes = 0;
+  std::uint64_t memory_bytes = 0;        ///< of all that holds spans; see options.memory_limit_bytes
+  std::uint64_t memory_limit_bytes = 0;
 
   /// Batches of which the exporting has ended in one of these ways, and how long it took: from the first attempt to the end, back-off included.
   struct export_operations {
@@ -74,7 +82,7 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   };
   export_operations exports = {};
 
-  std::uint64_t accounted() const noexcept { return exported + rejected + dropped.total() + discarded.total() + unconfirmed + held; }
+  std::uint64_t accounted() const noexcept { return exported + fallback + rejected + dropped.total() + discarded.total() + unconfirmed + held; }
 
   /// All of it as text for a health page, in Prometheus' exposition format 0.0.4, a HELP and a TYPE beside each metric. OpenTelemetry's names
   /// where it has one (semantic conventions, "SDK metrics": otel_sdk_processor_span_*, otel_sdk_exporter_*), else ours (nanospan_*). Any thread; throws
@@ -94,11 +102,15 @@ struct export_counters {
 };
 
 struct background_counters {
+  counter recovered;
+  counter recovered_in_flight;
   counter exported;
+  counter fallback;
   counter rejected;
   counter unconfirmed;
   counter dropped_queue_full;
   counter dropped_export_failed;
+  counter dropped_spool_full;
   counter dropped_no_memory;
   counter dropped_shutdown;
   counter discarded_hook;
@@ -111,9 +123,10 @@ struct background_counters {
   // Relaxed, both: only for reporting.
   std::atomic<std::uint64_t> queue_bytes{0};
   std::atomic<std::uint64_t> queue_limit_bytes{0};
+  std::atomic<std::uint64_t> spooled{0};
 
   void reset() noexcept {
-    for (counter* one : {&exported, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_no_memory, &dropped_shutdown, &discarded_hook, &discarded_record_only, &hook_failed, &passed,
+    for (counter* one : {&recovered, &recovered_in_flight, &exported, &fallback, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_spool_full, &dropped_no_memory, &dropped_shutdown, &discarded_hook, &discarded_record_only, &hook_failed, &passed,
                          &passed_queue_full, &passed_shutdown})
       one->reset();
     for (export_counters& one : exports) {
@@ -122,6 +135,7 @@ struct background_counters {
     }
     queue_bytes.store(0, std::memory_order_relaxed);
     queue_limit_bytes.store(0, std::memory_order_relaxed);
+    spooled.store(0, std::memory_order_relaxed);
   }
 };
 NANOSPAN_DETAIL_SHARED inline constinit background_counters background{};
@@ -134,15 +148,20 @@ inline stats_snapshot stats() noexcept {
   auto const& done = detail::background;
   // The background's figures first: what moves on meanwhile is then seen as held, not twice.
   now.exported = done.exported.read();
+  now.fallback = done.fallback.read();
   now.rejected = done.rejected.read();
   now.unconfirmed = done.unconfirmed.read();
   now.dropped.queue_full = done.dropped_queue_full.read();
   now.dropped.export_failed = done.dropped_export_failed.read();
+  now.dropped.spool_full = done.dropped_spool_full.read();
   now.dropped.no_memory = done.dropped_no_memory.read();
   now.dropped.shutdown = done.dropped_shutdown.read();
   now.discarded.hook = done.discarded_hook.read();
   now.discarded.record_only = done.discarded_record_only.read();
   std::uint64_t const settled = now.accounted();
+  now.recovered = done.recovered.read();  // after what became of them
+  now.recovered_in_flight = done.recovered_in_flight.read();
+  now.spooled = done.spooled.load(std::memory_order_relaxed);
   now.hook_failed = done.hook_failed.read();
   now.passed_queue_full = done.passed_queue_full.read();
   now.passed_shutdown = done.passed_shutdown.read();
@@ -171,7 +190,7 @@ inline stats_snapshot stats() noexcept {
     now.misused += slot.misused.read() + slot.scopes_lost.load(std::memory_order_relaxed);
   });
   now.dropped.no_slot = detail::registry.dropped_no_slot.load(std::memory_order_relaxed);
-  now.held = recorded > settled ? recorded - settled : 0;
+  now.held = recorded + now.recovered > settled ? recorded + now.recovered - settled : 0;
   now.ended = recorded + now.dropped.no_provider + now.dropped.after_shutdown + now.dropped.ring_full + now.dropped.no_ring + now.dropped.no_slot;
   return now;
 }
