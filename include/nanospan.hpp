@@ -59,6 +59,7 @@
 #include <nanospan/detail/batch_account.hpp>
 #include <nanospan/detail/turn.hpp>
 #include <nanospan/detail/wake_up.hpp>
+#include <nanospan/detail/side_thread.hpp>
 #include <nanospan/detail/url.hpp>
 #include <nanospan/clock_converter.hpp>
 #include <nanospan/sampler_texts.hpp>

@@ -57,25 +57,31 @@ inline bool writable_now(int number) noexcept {
   return ::poll(&watched, 1, 0) == 1 && (watched.revents & POLLOUT) != 0;
 }
 
-// write(), but a reader that is gone is an error (EPIPE) and never a SIGPIPE, whatever the program does with that signal. Any thread.
+// write(), but a reader that is gone and a file that is too large are errors (EPIPE, EFBIG) and never a SIGPIPE or SIGXFSZ, whatever the program does
+// with those signals. Any thread.
 inline ssize_t write_without_signal(int number, void const* bytes, std::size_t count) noexcept {
-  sigset_t pipe_signal;
+  sigset_t ours;
   sigset_t before;
   sigset_t pending;
-  ::sigemptyset(&pipe_signal);
-  ::sigaddset(&pipe_signal, SIGPIPE);
+  ::sigemptyset(&ours);
+  ::sigaddset(&ours, SIGPIPE);
+  ::sigaddset(&ours, SIGXFSZ);
   ::sigpending(&pending);
-  bool const was_pending = ::sigismember(&pending, SIGPIPE) == 1;
-  ::pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+  ::pthread_sigmask(SIG_BLOCK, &ours, &before);
   ssize_t const written = ::write(number, bytes, count);
   int const error = errno;
-  if (written < 0 && error == EPIPE && !was_pending) {  // ours: taken before anybody sees it
+  int const sent = written >= 0 ? 0 : error == EPIPE ? SIGPIPE : error == EFBIG ? SIGXFSZ : 0;
+  if (sent != 0 && ::sigismember(&pending, sent) != 1) {  // ours: taken before anybody sees it
+    ::sigemptyset(&ours);
+    ::sigaddset(&ours, sent);
 #if defined(__linux__)
     timespec const at_once{};
-    ::sigtimedwait(&pipe_signal, nullptr, &at_once);
+    ::sigtimedwait(&ours, nullptr, &at_once);
 #else
+    // There by now, or ignored and never: sigwait() would wait for that.
+    ::sigpending(&pending);
     int taken = 0;
-    ::sigwait(&pipe_signal, &taken);
+    if (::sigismember(&pending, sent) == 1) ::sigwait(&ours, &taken);
 #endif
   }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
