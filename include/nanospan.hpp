@@ -81,10 +81,14 @@
 #include <nanospan/otlp.hpp>
 #include <nanospan/otlp_reader.hpp>
 #include <nanospan/edit.hpp>
+#include <nanospan/detail/json_text.hpp>
+#include <nanospan/otlp_json.hpp>
 #include <nanospan/exporters/memory.hpp>
 #include <nanospan/exporters/composite.hpp>
 #include <nanospan/waterfall.hpp>
 #include <nanospan/exporters/console.hpp>
+#include <nanospan/detail/line_file.hpp>
+#include <nanospan/exporters/otlp_file.hpp>
 #include <nanospan/detail/socket_stream.hpp>
 #include <nanospan/exporters/otlp_http.hpp>
 #include <nanospan/collector.hpp>

@@ -4739,6 +4739,37 @@ class NANOSPAN_DETAIL_SHARED otlp_http_exporter final : public exporter {
   shared<state> state_;
 };
 
+/// Where otlp_file_exporter writes, and how much it keeps.
+struct otlp_file_options {
+  /// "traces.jsonl"; relative to the directory that is the current one when the exporter is made. Its directory must be there. "-": standard output.
+  /// What is not a regular file (a pipe, a terminal, a symbolic link) is written to as it is, and never renamed.
+  std::string path;
+  /// A line that would make the file larger begins another one; one that is larger by itself stands alone. Zero: no limit.
+  std::size_t max_bytes = 20u << 20;
+  /// The current one and those before it, path.1 (the youngest), path.2 and so on; the oldest is removed.
+  std::size_t max_files = 3;
+};
+
+/// Appends batches to a file in OpenTelemetry's JSON Lines, a batch a line (OpenTelemetry, "OTLP File Exporter"): what the Collector's otlpjsonfile receiver reads.
+/// Several processes may write to one path: each line is whole. A process that is killed leaves one broken line at most, ended by whoever writes the next; what
+/// was exported is there (a loss of power is not survived). Where the disk refuses or hangs, the batch is worth another attempt, and none of it is left
+/// behind. The disk is waited for on a thread of its own, named "nanospan-disk", at most 10 s an attempt.
+class NANOSPAN_DETAIL_SHARED otlp_file_exporter final : public exporter {
+ public:
+  /// Throws configuration_error for an empty path, no files, or where the current directory is not known. Touches no disk.
+  explicit otlp_file_exporter(otlp_file_options with);
+  ~otlp_file_exporter() override;
+
+  export_result export_batch(batch const& spans, export_wait& wait) override;
+  shared<exporter> for_child() const override;
+  std::uint64_t shutdown(export_wait& wait) override;
+  std::string description() const override;
+
+ private:
+  struct state;
+  shared<state> state_;
+};
+
 }  // namespace nanospan::inline v0
 
 // ---- nanospan/stats.hpp --------------------------------------------------------------------------------------------------------
@@ -6131,6 +6162,7 @@ class wire_reader {
   }
   // A field of another type than the schema's is as good as unknown.
   bool is(std::uint32_t field, wire_type type) const noexcept { return field_ == field && type_ == type; }
+  std::uint64_t field() const noexcept { return field_; }
   std::uint64_t number() const noexcept { return number_; }
   std::string_view bytes() const noexcept { return bytes_; }
   // After the last field: whether all of it was read.
@@ -7813,6 +7845,295 @@ void ended_span::erase_event(std::size_t n) noexcept { of_.erase_event(n); }
 
 }  // namespace nanospan::inline v0
 
+// ---- nanospan/detail/json_text.hpp ---------------------------------------------------------------------------------------------
+
+// Values as JSON (RFC 8259), appended, as protobuf's mapping has them. What is appended is ASCII or UTF-8, on one line. Any thread; throw std::bad_alloc.
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <iterator>
+
+namespace nanospan::inline v0::detail {
+
+template <typename Number>
+void append_decimal(std::string& to, Number number) {
+  char digits[32];
+  to.append(digits, std::to_chars(digits, std::end(digits), number).ptr);
+}
+// 64 bits are more than a number of JSON holds everywhere.
+template <typename Number>
+void append_quoted(std::string& to, Number number) {
+  to += '"';
+  append_decimal(to, number);
+  to += '"';
+}
+// The fewest digits that are read back as the same.
+inline void append_json_real(std::string& to, double number) {
+  if (std::isfinite(number)) append_decimal(to, number);
+  else to += std::isnan(number) ? "\"NaN\"" : number < 0 ? "\"-Infinity\"" : "\"Infinity\"";
+}
+
+inline void append_octet(std::string& to, char c) {
+  constexpr char const* digits = "0123456789abcdef";
+  to += digits[static_cast<std::uint8_t>(c) >> 4];
+  to += digits[c & 0xf];
+}
+inline void append_json_hex(std::string& to, std::string_view bytes) {
+  to += '"';
+  for (char const c : bytes) append_octet(to, c);
+  to += '"';
+}
+inline void append_json_base64(std::string& to, std::string_view bytes) {
+  constexpr char const* digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  to += '"';
+  for (; !bytes.empty(); bytes.remove_prefix(std::min<std::size_t>(3, bytes.size()))) {
+    std::uint32_t three = 0;
+    for (std::size_t at = 0; at < 3; ++at) three = three << 8 | (at < bytes.size() ? static_cast<std::uint8_t>(bytes[at]) : 0u);
+    for (std::size_t at = 0; at < 4; ++at) to += at <= bytes.size() ? digits[three >> (18 - 6 * at) & 0x3f] : '=';
+  }
+  to += '"';
+}
+
+// `character`: one that cannot stand as it is; empty: a byte that is not UTF-8.
+inline void append_escaped(std::string& to, std::string_view character) {
+  if (character.empty()) to += "\xef\xbf\xbd";
+  else if (character.size() == 2) to += "\\u0085";
+  else if (character.size() == 3) to += character.back() == '\xa8' ? "\\u2028" : "\\u2029";
+  else if (character == "\n") to += "\\n";
+  else if (character == "\"" || character == "\\") (to += '\\') += character;
+  else to += "\\u00", append_octet(to, character.front());
+}
+// What is not UTF-8 is replaced. Escaped are also the characters that some readers take for the end of a line: U+0085, U+2028, U+2029.
+inline void append_json_text(std::string& to, std::string_view text) {
+  to += '"';
+  std::size_t plain = 0;  // so many bytes of what is left are taken as they are
+  while (plain < text.size()) {
+    auto const c = static_cast<std::uint8_t>(text[plain]);
+    if (c >= ' ' && c < 0x80 && c != '"' && c != '\\') {
+      ++plain;
+      continue;
+    }
+    std::size_t const length = utf8_length(text.substr(plain, 4));
+    std::string_view const character = text.substr(plain, length);
+    if (length > 1 && character != "\xc2\x85" && character != "\xe2\x80\xa8" && character != "\xe2\x80\xa9") {
+      plain += length;
+      continue;
+    }
+    to.append(text, 0, plain);
+    append_escaped(to, character);
+    text.remove_prefix(plain + (length == 0 ? 1 : length));
+    plain = 0;
+  }
+  to += text;
+  to += '"';
+}
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/otlp_json.hpp ----------------------------------------------------------------------------------------------------
+
+// OTLP's bytes as OTLP/JSON (OTLP specification, "JSON Protobuf Encoding": protobuf's mapping, but ids in hex and enumerations as numbers), without objects in
+// between: a table says what a field is. Fields that it does not know are passed over, and what is no protobuf ends its message: any bytes become one line
+// of JSON in UTF-8. Any thread.
+
+#include <iterator>
+
+namespace nanospan::inline v0::detail {
+
+enum class otlp_type : std::uint8_t {
+  traces_data, resource_spans, resource, scope_spans, scope, span, event, link, status, key_value, any_value, array_value, key_value_list,  // messages
+  trace_id, span_id, text, bytes,                                                                                                        // on the wire: bytes
+  count, enumeration, integer, boolean,                                                                                                  // varint
+  time, real,                                                                                                                            // fixed64
+  flags                                                                                                                                  // fixed32
+};
+
+struct otlp_field {
+  otlp_type in;
+  std::uint8_t number;
+  char const* name;
+  otlp_type is;
+  bool repeated = false;
+};
+
+// opentelemetry/proto/trace/v1/trace.proto and what it includes, but what is for profiles and entities. A message's numbers follow each other.
+inline constexpr otlp_field otlp_fields[] = {
+    {otlp_type::traces_data, 1, "resourceSpans", otlp_type::resource_spans, true},
+
+    {otlp_type::resource_spans, 1, "resource", otlp_type::resource},
+    {otlp_type::resource_spans, 2, "scopeSpans", otlp_type::scope_spans, true},
+    {otlp_type::resource_spans, 3, "schemaUrl", otlp_type::text},
+
+    {otlp_type::resource, 1, "attributes", otlp_type::key_value, true},
+    {otlp_type::resource, 2, "droppedAttributesCount", otlp_type::count},
+
+    {otlp_type::scope_spans, 1, "scope", otlp_type::scope},
+    {otlp_type::scope_spans, 2, "spans", otlp_type::span, true},
+    {otlp_type::scope_spans, 3, "schemaUrl", otlp_type::text},
+
+    {otlp_type::scope, 1, "name", otlp_type::text},
+    {otlp_type::scope, 2, "version", otlp_type::text},
+    {otlp_type::scope, 3, "attributes", otlp_type::key_value, true},
+    {otlp_type::scope, 4, "droppedAttributesCount", otlp_type::count},
+
+    {otlp_type::span, 1, "traceId", otlp_type::trace_id},
+    {otlp_type::span, 2, "spanId", otlp_type::span_id},
+    {otlp_type::span, 3, "traceState", otlp_type::text},
+    {otlp_type::span, 4, "parentSpanId", otlp_type::span_id},
+    {otlp_type::span, 5, "name", otlp_type::text},
+    {otlp_type::span, 6, "kind", otlp_type::enumeration},
+    {otlp_type::span, 7, "startTimeUnixNano", otlp_type::time},
+    {otlp_type::span, 8, "endTimeUnixNano", otlp_type::time},
+    {otlp_type::span, 9, "attributes", otlp_type::key_value, true},
+    {otlp_type::span, 10, "droppedAttributesCount", otlp_type::count},
+    {otlp_type::span, 11, "events", otlp_type::event, true},
+    {otlp_type::span, 12, "droppedEventsCount", otlp_type::count},
+    {otlp_type::span, 13, "links", otlp_type::link, true},
+    {otlp_type::span, 14, "droppedLinksCount", otlp_type::count},
+    {otlp_type::span, 15, "status", otlp_type::status},
+    {otlp_type::span, 16, "flags", otlp_type::flags},
+
+    {otlp_type::event, 1, "timeUnixNano", otlp_type::time},
+    {otlp_type::event, 2, "name", otlp_type::text},
+    {otlp_type::event, 3, "attributes", otlp_type::key_value, true},
+    {otlp_type::event, 4, "droppedAttributesCount", otlp_type::count},
+
+    {otlp_type::link, 1, "traceId", otlp_type::trace_id},
+    {otlp_type::link, 2, "spanId", otlp_type::span_id},
+    {otlp_type::link, 3, "traceState", otlp_type::text},
+    {otlp_type::link, 4, "attributes", otlp_type::key_value, true},
+    {otlp_type::link, 5, "droppedAttributesCount", otlp_type::count},
+    {otlp_type::link, 6, "flags", otlp_type::flags},
+
+    {otlp_type::status, 2, "message", otlp_type::text},
+    {otlp_type::status, 3, "code", otlp_type::enumeration},
+
+    {otlp_type::key_value, 1, "key", otlp_type::text},
+    {otlp_type::key_value, 2, "value", otlp_type::any_value},
+
+    {otlp_type::any_value, 1, "stringValue", otlp_type::text},
+    {otlp_type::any_value, 2, "boolValue", otlp_type::boolean},
+    {otlp_type::any_value, 3, "intValue", otlp_type::integer},
+    {otlp_type::any_value, 4, "doubleValue", otlp_type::real},
+    {otlp_type::any_value, 5, "arrayValue", otlp_type::array_value},
+    {otlp_type::any_value, 6, "kvlistValue", otlp_type::key_value_list},
+    {otlp_type::any_value, 7, "bytesValue", otlp_type::bytes},
+
+    {otlp_type::array_value, 1, "values", otlp_type::any_value, true},
+
+    {otlp_type::key_value_list, 1, "values", otlp_type::key_value, true},
+};
+
+class otlp_json_writer {
+ public:
+  explicit otlp_json_writer(std::string& to) noexcept : to_{to} {}
+
+  // Appends a message as one object. Of a field that is there once the last one counts, also where it is a message. Throws std::bad_alloc.
+  void message(std::string_view bytes, otlp_type what) {
+    auto const [first, count] = fields[static_cast<std::size_t>(what)];
+    struct {
+      std::uint64_t number;
+      std::string_view bytes;
+    } last[most_fields];
+    std::uint32_t seen = 0;
+    std::size_t latest = 0;
+    to_ += '{';
+    for (wire_reader reader{depth_ < most_depth ? bytes : std::string_view{}}; reader.next();) {
+      std::uint64_t const place = reader.field() - otlp_fields[first].number;
+      if (place >= count || !reader.is(otlp_fields[first + place].number, wire_type_of(otlp_fields[first + place].is))) continue;
+      last[place] = {reader.number(), reader.bytes()};
+      seen |= 1u << place;
+      latest = place;
+    }
+    if (what == otlp_type::any_value && seen != 0) seen = 1u << latest;  // a oneof
+    ++depth_;
+    for (std::size_t place = 0; seen != 0; ++place, seen >>= 1) {
+      if ((seen & 1) == 0) continue;
+      otlp_field const& field = otlp_fields[first + place];
+      if (wrong_id(field.is, last[place].bytes)) continue;
+      if (to_.back() != '{') to_ += ',';
+      to_ += '"';
+      to_ += field.name;
+      to_ += "\":";
+      if (field.repeated) {
+        all(bytes, field);
+        continue;
+      }
+      value(field.is, last[place].number, last[place].bytes);
+    }
+    --depth_;
+    to_ += '}';
+  }
+
+ private:
+  // Arrays in arrays may be no deeper; what is there is left out. Readers have limits, too.
+  static constexpr int most_depth = 40;
+  static constexpr std::size_t most_fields = 16;
+  struct rows {
+    std::uint8_t first;
+    std::uint8_t count;
+  };
+  static constexpr auto fields = [] {
+    std::array<rows, static_cast<std::size_t>(otlp_type::key_value_list) + 1> of{};
+    for (std::size_t at = std::size(otlp_fields); at-- != 0;) {
+      rows& these = of[static_cast<std::size_t>(otlp_fields[at].in)];
+      these = {static_cast<std::uint8_t>(at), static_cast<std::uint8_t>(these.count + 1)};
+    }
+    return of;
+  }();
+  static_assert([] {
+    for (rows const these : fields)
+      for (std::size_t at = 0; at < these.count; ++at)
+        if (these.count > most_fields || otlp_fields[these.first + at].number != otlp_fields[these.first].number + at) return false;
+    return true;
+  }());
+
+  static constexpr wire_type wire_type_of(otlp_type type) noexcept {
+    if (type < otlp_type::count) return wire_type::bytes;
+    if (type < otlp_type::time) return wire_type::varint;
+    return type < otlp_type::flags ? wire_type::fixed64 : wire_type::fixed32;
+  }
+  // One of another length than its own is invalid, and readers refuse the whole line for it.
+  static bool wrong_id(otlp_type type, std::string_view bytes) noexcept {
+    return (type == otlp_type::trace_id && bytes.size() != 16) || (type == otlp_type::span_id && bytes.size() != 8);
+  }
+
+  void all(std::string_view bytes, otlp_field const& field) {
+    char before = '[';
+    for (wire_reader reader{bytes}; reader.next();) {
+      if (!reader.is(field.number, wire_type::bytes)) continue;
+      to_ += std::exchange(before, ',');
+      message(reader.bytes(), field.is);
+    }
+    to_ += ']';
+  }
+  void value(otlp_type type, std::uint64_t number, std::string_view bytes) {
+    switch (type) {
+      case otlp_type::text: append_json_text(to_, bytes); break;
+      case otlp_type::trace_id:
+      case otlp_type::span_id: append_json_hex(to_, bytes); break;
+      case otlp_type::bytes: append_json_base64(to_, bytes); break;
+      case otlp_type::count:
+      case otlp_type::flags: append_decimal(to_, static_cast<std::uint32_t>(number)); break;
+      case otlp_type::enumeration: append_decimal(to_, static_cast<std::int32_t>(number)); break;
+      case otlp_type::boolean: to_ += number != 0 ? "true" : "false"; break;
+      case otlp_type::time: append_quoted(to_, number); break;
+      case otlp_type::integer: append_quoted(to_, static_cast<std::int64_t>(number)); break;
+      case otlp_type::real: append_json_real(to_, std::bit_cast<double>(number)); break;
+      default: message(bytes, type);
+    }
+  }
+
+  std::string& to_;
+  int depth_ = 0;
+};
+
+// TracesData, which has the same shape as ExportTraceServiceRequest, without the newline. Throws std::bad_alloc.
+inline void append_otlp_json(std::string& to, std::string_view otlp) { otlp_json_writer{to}.message(otlp, otlp_type::traces_data); }
+
+}  // namespace nanospan::inline v0::detail
+
 // ---- nanospan/exporters/memory.hpp ---------------------------------------------------------------------------------------------
 
 // The exporter that keeps what it gets, for users' own tests.
@@ -8223,6 +8544,257 @@ std::uint64_t console_exporter::shutdown(export_wait& wait) {
 }
 
 std::string console_exporter::description() const { return "the console"; }
+
+}  // namespace nanospan::inline v0
+
+// ---- nanospan/detail/line_file.hpp ---------------------------------------------------------------------------------------------
+
+// A file that grows by whole lines, whoever else appends to it, and begins anew when it is large. Blocks as a disk does. One thread at a time. Background half.
+
+#include <cerrno>
+#include <system_error>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+namespace nanospan::inline v0::detail {
+
+class line_file {
+ public:
+  // "-": standard output.
+  line_file(std::string path, std::uint64_t max_bytes, std::size_t max_files) : path_{std::move(path)}, max_bytes_{max_bytes}, max_files_{max_files} {}
+
+  // `line` ends with its newline; it may get one before it, too. Returns nothing where it stands in the file, whole; else none of it does (what is not a regular
+  // file takes nothing back), and this says why. Throws std::bad_alloc.
+  std::string append(std::string& line) {
+    struct unlocked_at_end {
+      line_file& file;
+      ~unlocked_at_end() { file.unlock(); }
+    } const unlocked{*this};
+    if (append_locked(line)) return {};
+    int const error = errno;
+    unlock();
+    file_ = descriptor{};  // the next one begins with a new one
+    return joined({path_, ": ", what_, std::generic_category().message(error)});
+  }
+
+ private:
+  bool append_locked(std::string& line) {
+    if (!open_and_lock()) return false;
+    if (!regular_) return write_all(line);
+    if (may_rotate_ && max_bytes_ != 0 && size_ != 0 && size_ + line.size() > max_bytes_) {
+      what_ = "cannot begin another file: ";
+      if (!rotate() || !open_and_lock()) return false;
+    }
+    what_ = "";
+    if (ends_within_line()) line.insert(line.begin(), '\n');  // a process was killed there
+    if (write_all(line)) return true;
+    int const error = errno;
+    take_back();
+    errno = error;
+    return false;
+  }
+
+  // The file that the path names, alone in it; another process may have put another one there meanwhile.
+  bool open_and_lock() {
+    for (;;) {
+      if (!file_.open() && !open()) return false;
+      if (path_ == "-") return true;
+      while (!(locked_ = ::flock(file_.get(), LOCK_EX) == 0) && errno == EINTR) {}  // where there are no locks, O_APPEND is what there is
+      struct stat mine{};
+      struct stat named{};
+      if (::fstat(file_.get(), &mine) != 0) return false;
+      regular_ = S_ISREG(mine.st_mode);
+      size_ = static_cast<std::uint64_t>(mine.st_size);
+      if (::stat(path_.c_str(), &named) == 0 && named.st_ino == mine.st_ino && named.st_dev == mine.st_dev) break;
+      unlock();
+      file_ = descriptor{};
+    }
+    // A link is not ours to rename.
+    struct stat entry{};
+    may_rotate_ = ::lstat(path_.c_str(), &entry) == 0 && S_ISREG(entry.st_mode);
+    return true;
+  }
+  bool open() {
+    if (path_ == "-") {
+      file_ = descriptor{::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)};
+      return file_.open();
+    }
+    // To be read, too: its last byte. O_NONBLOCK: a pipe without a reader is an error (ENXIO), not something to wait for.
+    struct stat entry{};
+    bool const other = ::stat(path_.c_str(), &entry) == 0 && !S_ISREG(entry.st_mode);
+    int const flags = O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (other ? O_WRONLY : O_RDWR | O_CREAT);
+    file_ = descriptor{::open(path_.c_str(), flags, 0666)};  // less the umask
+    if (!file_.open()) return false;
+    ::fcntl(file_.get(), F_SETFL, O_APPEND);  // from here on it may block: this is the thread for that
+    return true;
+  }
+  bool ends_within_line() const {
+    char last = '\n';
+    return size_ != 0 && ::pread(file_.get(), &last, 1, static_cast<off_t>(size_ - 1)) == 1 && last != '\n';
+  }
+
+  // The current one becomes path.1, last: until then every other process waits for its lock, and afterwards finds another file there.
+  bool rotate() {
+    auto const name = [&](std::size_t number) { return number == 0 ? path_ : joined({path_, ".", std::to_string(number)}); };
+    if (max_files_ == 1 && ::unlink(path_.c_str()) != 0) return false;
+    for (std::size_t number = max_files_ - 1; number != 0; --number)
+      if (::rename(name(number - 1).c_str(), name(number).c_str()) != 0 && errno != ENOENT) return false;
+    unlock();
+    file_ = descriptor{};
+    return true;
+  }
+  // Said, and not left to close(): a forked child may have the descriptor, too.
+  void unlock() noexcept {
+    if (std::exchange(locked_, false)) ::flock(file_.get(), LOCK_UN);
+  }
+
+  // One write() but where the system takes a part only.
+  bool write_all(std::string_view text) {
+    written_ = 0;
+    while (written_ != text.size()) {
+      ssize_t const now = write_without_signal(file_.get(), text.data() + written_, text.size() - written_);
+      if (now > 0) {
+        written_ += static_cast<std::size_t>(now);
+      } else if (now == 0) {
+        errno = ENOSPC;
+        return false;
+      } else if (errno == EAGAIN) {  // somebody else's O_NONBLOCK, on standard output
+        pollfd ready{file_.get(), POLLOUT, 0};
+        ::poll(&ready, 1, -1);
+      } else if (errno != EINTR) {
+        return false;
+      }
+    }
+    return true;
+  }
+  // What was written of a line that cannot be, unless somebody without our lock has appended since: then it is a broken line, which the next append ends.
+  void take_back() const {
+    struct stat now{};
+    if (written_ == 0 || ::fstat(file_.get(), &now) != 0 || static_cast<std::uint64_t>(now.st_size) != size_ + written_) return;
+    while (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0 && errno == EINTR) {}
+  }
+
+  std::string path_;
+  std::uint64_t max_bytes_;
+  std::size_t max_files_;
+  descriptor file_;
+  char const* what_ = "";  // was being done
+  bool locked_ = false;
+  bool regular_ = false;
+  bool may_rotate_ = false;
+  std::uint64_t size_ = 0;       // under the lock
+  std::size_t written_ = 0;      // of the line
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/exporters/otlp_file.hpp ------------------------------------------------------------------------------------------
+
+// The exporter that writes OpenTelemetry's JSON Lines. Transcoding and the disk are the side thread's: the background thread only hands a copy of the batch over.
+
+#include <functional>
+#include <memory>
+#include <system_error>
+
+namespace nanospan::inline v0 {
+
+struct otlp_file_exporter::state {
+  // One line, shared with the thread that writes it.
+  struct job {
+    explicit job(std::string const& bytes) : otlp{bytes} {}
+    std::string otlp;
+    std::atomic<bool> taken{false};  // by who writes it, or by who does not wait any more for its turn
+    std::string error = "out of memory";
+  };
+  static constexpr std::uint64_t limit = 10'000'000'000;  // nanoseconds an attempt
+
+  otlp_file_options options;
+  std::string path;
+  std::shared_ptr<detail::line_file> file;
+  detail::side_thread disk;
+  std::shared_ptr<job> pending;  // was begun, and not seen to end
+  bool used = false;
+
+  void open() { file = std::make_shared<detail::line_file>(path, options.max_bytes, options.max_files); }
+  static std::string absolute(std::string const& path) {
+    if (path == "-" || path.front() == '/') return path;
+    std::string directory(4096, '\0');
+    if (::getcwd(directory.data(), directory.size()) == nullptr)
+      throw configuration_error{detail::joined({"otlp_file: path \"", path, "\": the current directory is not known"})};
+    directory.resize(directory.find('\0'));
+    return detail::joined({directory, "/", path});
+  }
+  static void write(detail::line_file& into, job& one) {
+    std::string line;
+    line.reserve(one.otlp.size() * 3);
+    detail::append_otlp_json(line, one.otlp);
+    line += '\n';
+    one.error = into.append(line);
+  }
+};
+
+otlp_file_exporter::otlp_file_exporter(otlp_file_options with) : state_{shared<state>::make<state>()} {
+  if (with.path.empty()) throw configuration_error{"otlp_file: path is empty"};
+  if (with.max_files == 0) throw configuration_error{"otlp_file: max_files is 0; the current file is one"};
+  state_->path = state::absolute(with.path);
+  state_->options = std::move(with);
+  state_->open();
+}
+otlp_file_exporter::~otlp_file_exporter() = default;
+
+export_result otlp_file_exporter::export_batch(batch const& spans, export_wait& wait) {
+  using outcome = export_result::outcome;
+  state& self = *state_;
+  self.used = true;
+  // What hung at the last attempt may have been written since, and would be there twice.
+  bool const again = self.pending && self.pending->otlp == spans.otlp;
+  auto const one = again ? self.pending : std::make_shared<state::job>(spans.otlp);
+  std::function<void()> work = [] {};
+  if (!again)
+    work = [one, file = self.file] {
+      if (!one->taken.exchange(true)) state::write(*file, *one);
+    };
+  bool done = true;
+  try {
+    done = self.disk.run(work, wait, detail::monotonic_nanoseconds() + state::limit);
+  } catch (std::system_error const&) {
+    try {
+      work();  // no thread to be had: nothing is drained meanwhile, but nothing is lost either
+    } catch (std::bad_alloc const&) {}  // NOLINT(bugprone-empty-catch): as the error says
+  }
+  if (!done) {
+    bool const begun = again || one->taken.exchange(true);
+    if (begun) self.pending = one;
+    return {begun ? outcome::unconfirmed : outcome::retry, 0, {}, self.path + ": the disk does not answer"};
+  }
+  self.pending = nullptr;
+  if (one->error.empty()) return {};
+  return {outcome::retry, 0, {}, std::move(one->error)};
+}
+
+shared<exporter> otlp_file_exporter::for_child() const {
+  otlp_file_options same = state_->options;
+  same.path = state_->path;  // complete: the child may be elsewhere
+  return shared<exporter>::make<otlp_file_exporter>(std::move(same));
+}
+
+std::uint64_t otlp_file_exporter::shutdown(export_wait& wait) {
+  state& self = *state_;
+  if (!self.used) return 0;
+  // close() may block, too. Where something hangs already, nobody waits for it: the file is let go of when that ends.
+  std::uint64_t const deadline = self.pending ? 0 : detail::monotonic_nanoseconds() + state::limit;
+  try {
+    self.disk.run([file = std::exchange(self.file, nullptr)] {}, wait, deadline);
+  } catch (std::system_error const&) {}  // NOLINT(bugprone-empty-catch): closed here, then
+  self.open();
+  self.used = false;
+  return 0;
+}
+
+std::string otlp_file_exporter::description() const { return "OTLP/JSON lines in " + state_->path; }
 
 }  // namespace nanospan::inline v0
 

@@ -195,4 +195,35 @@ class NANOSPAN_DETAIL_SHARED otlp_http_exporter final : public exporter {
   shared<state> state_;
 };
 
+/// Where otlp_file_exporter writes, and how much it keeps.
+struct otlp_file_options {
+  /// "traces.jsonl"; relative to the directory that is the current one when the exporter is made. Its directory must be there. "-": standard output.
+  /// What is not a regular file (a pipe, a terminal, a symbolic link) is written to as it is, and never renamed.
+  std::string path;
+  /// A line that would make the file larger begins another one; one that is larger by itself stands alone. Zero: no limit.
+  std::size_t max_bytes = 20u << 20;
+  /// The current one and those before it, path.1 (the youngest), path.2 and so on; the oldest is removed.
+  std::size_t max_files = 3;
+};
+
+/// Appends batches to a file in OpenTelemetry's JSON Lines, a batch a line (OpenTelemetry, "OTLP File Exporter"): what the Collector's otlpjsonfile receiver reads.
+/// Several processes may write to one path: each line is whole. A process that is killed leaves one broken line at most, ended by whoever writes the next; what
+/// was exported is there (a loss of power is not survived). Where the disk refuses or hangs, the batch is worth another attempt, and none of it is left
+/// behind. The disk is waited for on a thread of its own, named "nanospan-disk", at most 10 s an attempt.
+class NANOSPAN_DETAIL_SHARED otlp_file_exporter final : public exporter {
+ public:
+  /// Throws configuration_error for an empty path, no files, or where the current directory is not known. Touches no disk.
+  explicit otlp_file_exporter(otlp_file_options with);
+  ~otlp_file_exporter() override;
+
+  export_result export_batch(batch const& spans, export_wait& wait) override;
+  shared<exporter> for_child() const override;
+  std::uint64_t shutdown(export_wait& wait) override;
+  std::string description() const override;
+
+ private:
+  struct state;
+  shared<state> state_;
+};
+
 }  // namespace nanospan::inline v0

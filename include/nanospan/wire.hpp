@@ -152,6 +152,7 @@ class wire_reader {
   }
   // A field of another type than the schema's is as good as unknown.
   bool is(std::uint32_t field, wire_type type) const noexcept { return field_ == field && type_ == type; }
+  std::uint64_t field() const noexcept { return field_; }
   std::uint64_t number() const noexcept { return number_; }
   std::string_view bytes() const noexcept { return bytes_; }
   // After the last field: whether all of it was read.
