@@ -89,7 +89,15 @@
 #include <nanospan/exporters/console.hpp>
 #include <nanospan/detail/line_file.hpp>
 #include <nanospan/exporters/otlp_file.hpp>
+#include <nanospan/detail/resolution.hpp>
 #include <nanospan/detail/socket_stream.hpp>
+#include <nanospan/detail/http_answer.hpp>
+#include <nanospan/detail/http_date.hpp>
+#include <nanospan/detail/otlp_answer.hpp>
+#include <nanospan/detail/gzip.hpp>
+#if NANOSPAN_TLS
+#include <nanospan/detail/tls_stream.hpp>
+#endif
 #include <nanospan/exporters/otlp_http.hpp>
 #include <nanospan/collector.hpp>
 #include <nanospan/sender.hpp>

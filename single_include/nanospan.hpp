@@ -43,6 +43,12 @@
 #define NANOSPAN_ASSERT(condition) assert(condition)
 #endif
 
+/// 1 lets spans be sent to https://, with OpenSSL (1.1.1 or later), whose headers the file with NANOSPAN_IMPLEMENTATION then includes, and whose libraries (ssl,
+/// crypto) the program must link; it means something in that file only. Default 0: https:// is refused, with a message that names this macro.
+#ifndef NANOSPAN_TLS
+#define NANOSPAN_TLS 0
+#endif
+
 // NANOSPAN_IMPLEMENTATION, defined (to anything) in exactly one source file before the include, compiles the exporter there.
 
 // What is shared by every library of a process stays one object, also under -fvisibility=hidden.
@@ -4628,7 +4634,8 @@ class NANOSPAN_DETAIL_SHARED export_wait {
  public:
   virtual ~export_wait() = default;
   enum class outcome { ready, timed_out, stopped };
-  /// Until `descriptor` is readable (or writable), or the monotonic clock (nanoseconds) passes `deadline`. A negative descriptor only waits.
+  /// Until `descriptor` is readable, or, where `writable` asks for it, can be written to as well, or the monotonic clock (nanoseconds) passes `deadline`. A
+  /// negative descriptor only waits.
   virtual outcome wait(int descriptor, bool writable, std::uint64_t deadline) = 0;
 };
 
@@ -4707,6 +4714,7 @@ class NANOSPAN_DETAIL_SHARED composite_exporter final : public exporter {
   explicit composite_exporter(std::vector<shared<exporter>> all);
 
   export_result export_batch(batch const& spans, export_wait& wait) override;
+  export_result probe(export_wait& wait) override;  ///< of the first
   std::uint64_t shutdown(export_wait& wait) override;
   std::string description() const override;
 
@@ -4717,20 +4725,28 @@ class NANOSPAN_DETAIL_SHARED composite_exporter final : public exporter {
 
 /// Where and how otlp_http_exporter sends. tracer_provider fills it from its options and the environment.
 struct otlp_http_options {
-  std::string url = "http://localhost:4318/v1/traces";  ///< http only; https comes later
+  std::string url = "http://localhost:4318/v1/traces";  ///< or https://… (see NANOSPAN_TLS), or a Unix socket: unix:///run/otel.sock, for /v1/traces
   std::string url_source = "the default";               ///< for messages: which option or variable said so
   std::vector<std::pair<std::string, std::string>> headers = {};
   duration timeout = duration::of_milliseconds(10'000);  ///< of one attempt, name resolution included; zero: none
+  nanospan::compression compression = nanospan::compression::none;
+  /// As in options; read when the exporter is made.
+  std::string certificate_file = {};
+  std::string client_certificate_file = {};
+  std::string client_key_file = {};
 };
 
 /// POSTs batches as OTLP/HTTP protobuf over one kept-alive connection (OTLP specification, "OTLP/HTTP").
 class NANOSPAN_DETAIL_SHARED otlp_http_exporter final : public exporter {
  public:
-  /// Throws configuration_error for a URL that cannot be used.
+  /// Throws configuration_error for a URL, or files, that cannot be used.
   explicit otlp_http_exporter(otlp_http_options with);
   ~otlp_http_exporter() override;
 
   export_result export_batch(batch const& spans, export_wait& wait) override;
+  /// Sends a request without spans.
+  export_result probe(export_wait& wait) override;
+  shared<exporter> for_child() const override;
   std::uint64_t shutdown(export_wait& wait) override;
   std::string description() const override;
 
@@ -5512,7 +5528,8 @@ class side_thread {
 
 // ---- nanospan/detail/url.hpp ---------------------------------------------------------------------------------------------------
 
-// The little of a URL that an endpoint needs: scheme, host, port, path with query (RFC 3986). Constructor's thread.
+// The little of a URL that an endpoint needs: scheme, host, port, path with query (RFC 3986). Or a Unix socket's path, as gRPC and most agents write it:
+// unix:///run/otel.sock, or unix:/run/otel.sock. Constructor's thread.
 
 #include <charconv>
 #include <optional>
@@ -5521,18 +5538,20 @@ namespace nanospan::inline v0::detail {
 
 struct url {
   std::string scheme;  // lowercase
-  std::string host;    // an IPv6 address without its brackets
+  std::string host;    // an IPv6 address without its brackets; of a Unix socket its path
   std::uint16_t port = 0;
   std::string target;  // path and query; empty where the URL has neither
 
+  bool is_unix() const noexcept { return scheme == "unix"; }
   // What the Host header says.
   std::string authority() const {
+    if (is_unix()) return "localhost";
     std::string const shown = host.find(':') != std::string::npos ? joined({"[", host, "]"}) : host;
     bool const usual = port == (scheme == "https" ? 443 : 80);
     return usual ? shown : joined({shown, ":", std::to_string(port)});
   }
 
-  static constexpr char const* only_http = "https is not supported; use http, or a local collector or proxy";
+  static constexpr char const* without_tls = "https needs NANOSPAN_TLS defined as 1, and OpenSSL, where NANOSPAN_IMPLEMENTATION is; or use http, or a local collector";
   // For messages.
   static std::string without_credentials(std::string_view text) {
     std::size_t const scheme = text.find("://");
@@ -5544,14 +5563,14 @@ struct url {
 
   static std::optional<url> parse(std::string_view text) {
     url parsed;
+    if (is_same_name(text.substr(0, 5), "unix:")) return of_unix_socket(text.substr(5));
     std::size_t const colon = text.find("://");
     if (colon == std::string_view::npos) return std::nullopt;
     for (char const c : text.substr(0, colon)) parsed.scheme += to_lower(c);
     if (parsed.scheme != "http" && parsed.scheme != "https") return std::nullopt;
     text.remove_prefix(colon + 3);
     text = text.substr(0, text.find('#'));
-    for (char const c : text)
-      if (c <= ' ' || c == 0x7f) return std::nullopt;  // would be a way into the request's header
+    if (!is_visible(text)) return std::nullopt;  // would be a way into the request's header
     std::size_t const path = text.find_first_of("/?");
     std::string_view authority = text.substr(0, path);
     if (path != std::string_view::npos) parsed.target = joined({text[path] == '?' ? "/" : "", text.substr(path)});
@@ -5578,6 +5597,19 @@ struct url {
     }
     if (parsed.host.empty() || parsed.host.find_first_of("[]") != std::string::npos) return std::nullopt;
     return parsed;
+  }
+
+ private:
+  static bool is_visible(std::string_view text) noexcept {
+    for (char const c : text)
+      if (c <= ' ' || c == 0x7f) return false;
+    return true;
+  }
+  // An absolute path, and no host before it. Spans go to OTLP's usual target: there is no place for another.
+  static std::optional<url> of_unix_socket(std::string_view path) {
+    if (path.starts_with("//")) path.remove_prefix(2);
+    if (path.size() < 2 || path.size() > 107 || path.front() != '/' || path[1] == '/' || path.find('\0') != std::string_view::npos) return std::nullopt;
+    return url{"unix", std::string{path}, 0, "/v1/traces"};
   }
 };
 
@@ -6938,7 +6970,9 @@ class exporter_choice {
   static constexpr char const* variable = "OTEL_TRACES_EXPORTER";
 
   shared<exporter> make_otlp() const {
-    report_what_is_not_there();
+    // Until one of the two says what there is.
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"})
+      if (env_.choice(name, {"http/protobuf"}, "spans are sent as http/protobuf")) break;
     for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}) {
       auto const given = env_.headers(name);
       if (!given) continue;
@@ -6949,19 +6983,46 @@ class exporter_choice {
     otlp_http_options http;
     http.headers = options_.headers;
     http.timeout = options_.export_timeout;
-    return shared<exporter>::make<otlp_http_exporter>(at(std::move(http)));
+    http.compression = options_.compression = compressed();
+    http = at(std::move(http));
+    http.certificate_file = options_.certificate_file;
+    http.client_certificate_file = options_.client_certificate_file;
+    http.client_key_file = options_.client_key_file;
+    otlp_http_options with_files = http;
+    if (!take_files(with_files)) return shared<exporter>::make<otlp_http_exporter>(std::move(http));
+    try {
+      return shared<exporter>::make<otlp_http_exporter>(std::move(with_files));
+    } catch (configuration_error const& error) {  // about the variables' files, or it is said again, and not caught
+      auto made = shared<exporter>::make<otlp_http_exporter>(std::move(http));
+      env_.warn(joined({"OTEL_EXPORTER_OTLP_[TRACES_]CERTIFICATE, _CLIENT_CERTIFICATE and _CLIENT_KEY are ignored: ", error.what()}));
+      return made;
+    }
   }
-  void report_what_is_not_there() const {
-    // Until one of the two says what there is.
-    auto const report = [&](std::initializer_list<char const*> names, std::string_view there_is, char const* what) {
-      for (char const* name : names)
-        if (env_.choice(name, {there_is}, what)) return;
-    };
-    report({"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"}, "http/protobuf", "spans are sent as http/protobuf");
-    report({"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"}, "none", "compression is not supported");
-    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
-                             "OTEL_EXPORTER_OTLP_CLIENT_KEY", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"})
-      if (auto const file = environment::text(name)) env_.ignored(name, *file, url::only_http);
+  compression compressed() const {
+    if (options_.compression != compression::unset) return options_.compression;
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"})
+      if (auto const given = env_.choice(name, {"none", "gzip"}, "known are gzip and none")) return *given == 1 ? compression::gzip : compression::none;
+    return compression::none;
+  }
+  // Where the options name none. False where no variable names one, or one that is of use.
+  bool take_files(otlp_http_options& http) const {
+    struct {
+      std::string& file;
+      char const* names[2];
+    } const files[] = {{http.certificate_file, {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"}},
+                       {http.client_certificate_file, {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"}},
+                       {http.client_key_file, {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"}}};
+    bool taken = false;
+    for (auto const& [file, names] : files) {
+      for (char const* name : names) {
+        auto const given = file.empty() ? environment::text(name) : std::nullopt;
+        if (!given) continue;
+        if (!NANOSPAN_TLS) env_.ignored(name, *given, url::without_tls);
+        else file = *given;
+        taken |= NANOSPAN_TLS != 0;
+      }
+    }
+    return taken;
   }
   duration timeout() const {
     if (options_.export_timeout != duration::unset()) return options_.export_timeout;
@@ -6987,11 +7048,11 @@ class exporter_choice {
       auto const given = environment::text(name);
       if (!given) continue;
       auto const parsed = url::parse(*given);
-      if (!parsed || parsed->scheme != "http") {
-        env_.ignored(name, url::without_credentials(*given), parsed ? url::only_http : "not a URL like http://localhost:4318");
+      if (!parsed || (!NANOSPAN_TLS && parsed->scheme == "https")) {
+        env_.ignored(name, url::without_credentials(*given), parsed ? url::without_tls : "not a URL like http://localhost:4318 or unix:///run/otel.sock");
         continue;
       }
-      http.url = is_base ? with_path(*given) : *given;
+      http.url = is_base && !parsed->is_unix() ? with_path(*given) : *given;
       http.url_source = name;
       return http;
     }
@@ -8209,6 +8270,8 @@ export_result composite_exporter::export_batch(batch const& spans, export_wait& 
   return all_.front()->export_batch(spans, wait);
 }
 
+export_result composite_exporter::probe(export_wait& wait) { return all_.front()->probe(wait); }
+
 std::uint64_t composite_exporter::shutdown(export_wait& wait) {
   detail::for_all_but_the_first(all_, [&](exporter& other) { other.shutdown(wait); });
   return all_.front()->shutdown(wait);
@@ -8798,28 +8861,31 @@ std::string otlp_file_exporter::description() const { return "OTLP/JSON lines in
 
 }  // namespace nanospan::inline v0
 
-// ---- nanospan/detail/socket_stream.hpp -----------------------------------------------------------------------------------------
+// ---- nanospan/detail/resolution.hpp --------------------------------------------------------------------------------------------
 
-// A TCP connection, always to the same place, for Beast's synchronous algorithms. Its every step waits through export_wait: bounded by one
-// deadline, draining the rings meanwhile, and woken when the provider stops. Background thread.
+// The addresses of a name, without a wait for whoever knows them. Background thread.
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/error.hpp>
-#include <boost/system/error_code.hpp>
-#include <boost/system/system_error.hpp>
-
-#include <algorithm>
-#include <cerrno>
 #include <memory>
-#include <optional>
-#include <thread>
 
 #include <netdb.h>
-#include <netinet/tcp.h>
+#include <sched.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 namespace nanospan::inline v0::detail {
+
+// A thread inherits from the one that starts it what options.background_cpu and background_realtime_priority gave that; a resolver must not keep what they were
+// chosen for from running. On the CPUs of the program's first thread, and not on all: who confined the program meant all of it.
+inline void run_as_the_program_does() noexcept {
+  sched_param const ordinary{};
+#if defined(__linux__)
+  int const policy = ::sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+  if (policy == SCHED_FIFO || policy == SCHED_RR) ::sched_setscheduler(0, SCHED_OTHER, &ordinary);
+  cpu_set_t cpus;
+  if (::sched_getaffinity(::getpid(), sizeof cpus, &cpus) == 0) ::sched_setaffinity(0, sizeof cpus, &cpus);
+#else
+  ::pthread_setschedparam(::pthread_self(), SCHED_OTHER, &ordinary);
+#endif
+}
 
 // getaddrinfo blocks without a bound: it runs on a thread of its own, which shares what it writes and outlives nothing that it uses.
 class resolution {
@@ -8836,6 +8902,7 @@ class resolution {
     }
     if (!make_pipe(self->reader_, self->writer_)) return nullptr;
     start_guest_thread([self, host, service] {
+      run_as_the_program_does();
       addrinfo hints{};
       hints.ai_socktype = SOCK_STREAM;
       hints.ai_flags = AI_NUMERICSERV;
@@ -8863,6 +8930,27 @@ class resolution {
   std::atomic<bool> finished_{false};
 };
 
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/socket_stream.hpp -----------------------------------------------------------------------------------------
+
+// A connection, always to the same place: TCP, or a Unix socket. Its every step waits through export_wait: bounded by one deadline, draining the rings
+// meanwhile, and woken when the provider stops. Background thread.
+
+#include <boost/asio/error.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+
+namespace nanospan::inline v0::detail {
+
 class socket_stream {
  public:
   using error_code = boost::system::error_code;
@@ -8872,7 +8960,7 @@ class socket_stream {
   // Whether the other side has neither closed nor said anything that is still unread.
   bool quiet() const noexcept {
     char byte = 0;
-    return socket_.open() && ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    return open() && ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
   }
   // For what follows: how to wait, and until when (monotonic nanoseconds).
   void bind(export_wait& wait, std::uint64_t deadline) noexcept {
@@ -8881,63 +8969,87 @@ class socket_stream {
   }
 
   // Tries each address in turn. Empty when connected, else why not.
-  std::string connect(std::string const& host, std::uint16_t port) {
+  std::string connect(url const& to) {
+    if (to.is_unix()) return connect_unix(to.host);
     // A lookup that outlasts an attempt is waited for by the next one: never two at a time.
-    if (pending_ == nullptr) pending_ = resolution::start(host, port);
+    if (pending_ == nullptr) pending_ = resolution::start(to.host, to.port);
     if (pending_ == nullptr) return "no descriptor for a name lookup";
     while (!pending_->finished())
       if (wait_->wait(pending_->descriptor_to_wait_for(), false, deadline_) != export_wait::outcome::ready && !pending_->finished())
-        return joined({"looking up \"", host, "\" took too long"});
+        return joined({"looking up \"", to.host, "\" took too long"});
     auto const lookup = std::exchange(pending_, nullptr);
-    if (lookup->found() == nullptr) return joined({"cannot look up \"", host, "\": ", lookup->error()});
+    if (lookup->found() == nullptr) return joined({"cannot look up \"", to.host, "\": ", lookup->error(), ". Is the name right?"});
     std::uint64_t left = 0;
     for (addrinfo const* address = lookup->found(); address != nullptr; address = address->ai_next) ++left;
     std::string why = "no address";
     for (addrinfo const* address = lookup->found(); address != nullptr; address = address->ai_next) {
       // Each gets an equal share of the time: one that swallows what it is sent does not keep the others from being tried.
       std::uint64_t const now = monotonic_nanoseconds();
-      why = connect(*address, deadline_ > now ? now + (deadline_ - now) / left-- : now);
+      why = connect(address->ai_family, address->ai_addr, address->ai_addrlen, deadline_ > now ? now + (deadline_ - now) / left-- : now);
       if (why.empty()) return why;
     }
     return why;
   }
 
-  // Beast's SyncReadStream.
-  template <typename Buffers>
-  std::size_t read_some(Buffers const& buffers, error_code& error) {
-    iovec pieces[16];
-    std::size_t count = 0;
-    for (auto at = boost::asio::buffer_sequence_begin(buffers); at != boost::asio::buffer_sequence_end(buffers) && count < 16; ++at) {
-      boost::asio::mutable_buffer const piece = *at;
-      if (piece.size() != 0) pieces[count++] = {piece.data(), piece.size()};
+  // At least one byte; else an error, asio::error::eof at the end.
+  std::size_t read_some(char* to, std::size_t room, error_code& error) {
+    for (error = {};;) {
+      auto const got = ::recv(socket_.get(), to, room, 0);
+      if (got > 0) return static_cast<std::size_t>(got);
+      if (got == 0) error = boost::asio::error::eof;
+      else if (errno == EINTR || (would_block(error) && wait_for(false, error))) continue;
+      return 0;
     }
-    return transfer(pieces, count, false, error);
   }
-  template <typename Buffers>
-  std::size_t read_some(Buffers const& buffers) {
-    error_code error;
-    std::size_t const count = read_some(buffers, error);
-    if (error) throw boost::system::system_error{error};
-    return count;
-  }
-  // Both of them, to the last byte, from where they lie.
-  void write(std::string_view first, std::string_view second, error_code& error) {
-    error = {};
-    while (!error && !(first.empty() && second.empty())) {
-      iovec pieces[2] = {{const_cast<char*>(first.data()), first.size()}, {const_cast<char*>(second.data()), second.size()}};
-      std::size_t const moved = transfer(pieces, 2, true, error);
-      second.remove_prefix(moved > first.size() ? moved - first.size() : 0);
-      first.remove_prefix(std::min(moved, first.size()));
+  // As much of both as goes at once. Zero without an error: first there is something to read.
+  std::size_t write_some(std::string_view first, std::string_view second, error_code& error) {
+    iovec pieces[2] = {{const_cast<char*>(first.data()), first.size()}, {const_cast<char*>(second.data()), second.size()}};
+    msghdr message{};
+    message.msg_iov = pieces;
+    message.msg_iovlen = 2;
+    for (error = {};;) {
+      auto const put = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+      if (put >= 0) return static_cast<std::size_t>(put);
+      if (errno == EINTR) continue;
+      if (!would_block(error) || readable() || !wait_for(true, error)) return 0;
     }
   }
 
+ protected:
+  int number() const noexcept { return socket_.get(); }
+  bool readable() const noexcept {
+    pollfd watched{socket_.get(), POLLIN, 0};
+    return ::poll(&watched, 1, 0) == 1;
+  }
+  // False with the error where the time is over.
+  bool wait_for(bool writable, error_code& error) {
+    auto const end = wait_->wait(socket_.get(), writable, deadline_);
+    if (end == export_wait::outcome::ready) return true;
+    error = end == export_wait::outcome::stopped ? boost::asio::error::operation_aborted : boost::asio::error::timed_out;
+    return false;
+  }
+
  private:
-  std::string connect(addrinfo const& address, std::uint64_t deadline) {
-    socket_ = descriptor{::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, address.ai_protocol)};
+  // Else it is an error.
+  static bool would_block(error_code& error) noexcept {
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
+    error = {errno, boost::system::system_category()};
+    return false;
+  }
+
+  std::string connect_unix(std::string const& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) return "the path is too long for a Unix socket";
+    std::memcpy(address.sun_path, path.c_str(), path.size());
+    return connect(AF_UNIX, reinterpret_cast<sockaddr const*>(&address), sizeof address, deadline_);
+  }
+  std::string connect(int family, sockaddr const* address, socklen_t bytes, std::uint64_t deadline) {
+    socket_ = descriptor{::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     if (!socket_.open()) return boost::system::system_category().message(errno);
     int const on = 1;
-    ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    int error = ::connect(socket_.get(), address.ai_addr, address.ai_addrlen) == 0 ? 0 : errno;
+    if (family != AF_UNIX) ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    int error = ::connect(socket_.get(), address, bytes) == 0 ? 0 : errno;
     if (error == EINPROGRESS || error == EINTR) {
       socklen_t size = sizeof error;
       if (wait_->wait(socket_.get(), true, deadline) != export_wait::outcome::ready) error = ETIMEDOUT;
@@ -8945,32 +9057,17 @@ class socket_stream {
     }
     if (error == 0) return {};
     close();
-    return boost::system::system_category().message(error);
+    return joined({boost::system::system_category().message(error), advice(error)});
   }
-
-  // As much as goes at once, but something, unless there is nothing to move.
-  std::size_t transfer(iovec* pieces, std::size_t count, bool writing, error_code& error) {
-    error = {};
-    if (count == 0) return 0;
-    msghdr message{};
-    message.msg_iov = pieces;
-    message.msg_iovlen = count;
-    for (;;) {
-      auto const moved = writing ? ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL) : ::recvmsg(socket_.get(), &message, 0);
-      if (moved > 0) return static_cast<std::size_t>(moved);
-      if (moved == 0) {
-        error = boost::asio::error::eof;
-        return 0;
-      }
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN && errno != EWOULDBLOCK) {
-        error = {errno, boost::system::system_category()};
-        return 0;
-      }
-      if (auto const end = wait_->wait(socket_.get(), writing, deadline_); end != export_wait::outcome::ready) {
-        error = end == export_wait::outcome::stopped ? boost::asio::error::operation_aborted : boost::asio::error::timed_out;
-        return 0;
-      }
+  static std::string_view advice(int error) noexcept {
+    switch (error) {
+      case ECONNREFUSED:
+      case ENOENT: return ": nothing listens there. Is a collector running? options.endpoint or OTEL_EXPORTER_OTLP_ENDPOINT says where";
+      case ETIMEDOUT:
+      case EHOSTUNREACH:
+      case ENETUNREACH: return ": is the address right, and no firewall in the way?";
+      case EAGAIN: return ": a Unix socket of which the queue is full";
+      default: return "";
     }
   }
 
@@ -8982,135 +9079,649 @@ class socket_stream {
 
 }  // namespace nanospan::inline v0::detail
 
-// ---- nanospan/exporters/otlp_http.hpp ------------------------------------------------------------------------------------------
+// ---- nanospan/detail/http_answer.hpp -------------------------------------------------------------------------------------------
 
-// OTLP over HTTP/1.1: one POST a batch on one kept-alive connection, by Beast's messages and synchronous algorithms, but for http::write:
-// its serializer takes as long to compile as all of ours, and a batch needs no more than a header before it. One attempt a call; whether and
-// when there is another is the sender's business (OTLP specification, "OTLP/HTTP", "Failures", "Partial Success").
+// What a collector answers, taken apart as it comes by Beast's parser, and nothing kept of it but what is asked for. Touches no socket. Bounded: what is too
+// large is an error. Background thread.
 
-#include <boost/beast/core/buffers_to_string.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/version.hpp>
 
-#include <charconv>
-#include <ctime>
 #include <optional>
 
-namespace nanospan::inline v0 {
+namespace nanospan::inline v0::detail {
 
-struct otlp_http_exporter::state {
-  otlp_http_options options;
-  detail::url url;
-  detail::socket_stream stream;
-  boost::beast::flat_buffer buffer;  // what the connection has brought beyond the last answer
-
-  void disconnect() noexcept {
-    stream.close();
-    buffer.clear();
-  }
-  export_result attempt(batch const& spans);
+struct http_answer {
+  int status = 0;
+  std::string reason = {};
+  std::string content_type = {};
+  std::string retry_after = {};
+  std::string location = {};
+  std::string body = {};
+  bool keep_alive = false;
 };
 
-namespace detail {
-
-namespace http = boost::beast::http;
-
-// Unix seconds of an HTTP-date, in any of its three forms (RFC 9110, "HTTP-date").
-inline std::optional<std::int64_t> http_date(std::string const& text) noexcept {
-  for (char const* form : {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"}) {
-    std::tm date{};
-    char const* const rest = ::strptime(text.c_str(), form, &date);
-    if (rest != nullptr && *rest == '\0') return ::timegm(&date);
+class http_answer_parser final : public boost::beast::http::basic_parser<false> {
+ public:
+  static constexpr std::size_t most_body_bytes = 4u << 20;  // OTLP: more is an error, and not retried
+  explicit http_answer_parser(http_answer& into) : into_{into} {
+    header_limit(64u << 10);
+    body_limit(most_body_bytes);
   }
-  return std::nullopt;
+
+ private:
+  using text = boost::beast::string_view;
+  using error_code = boost::beast::error_code;
+  using field = boost::beast::http::field;
+
+  void on_request_impl(boost::beast::http::verb /*verb*/, text /*name*/, text /*target*/, int /*version*/, error_code& /*error*/) override {}
+  void on_response_impl(int status, text reason, int /*version*/, error_code& /*error*/) override {
+    into_.status = status;
+    into_.reason.assign(reason.data(), reason.size());
+  }
+  void on_field_impl(field name, text /*name*/, text value, error_code& /*error*/) override {
+    std::string* const wanted = name == field::content_type  ? &into_.content_type
+                                : name == field::retry_after ? &into_.retry_after
+                                : name == field::location    ? &into_.location
+                                                             : nullptr;
+    if (wanted != nullptr) wanted->assign(value.data(), value.size());
+  }
+#if BOOST_BEAST_VERSION >= 359
+  void on_trailer_field_impl(field /*name*/, text /*name*/, text /*value*/, error_code& /*error*/) override {}
+#endif
+  void on_header_impl(error_code& /*error*/) override { into_.keep_alive = keep_alive(); }
+  void on_body_init_impl(boost::optional<std::uint64_t> const& size, error_code& error) override {
+    if (size && *size > most_body_bytes) error = boost::beast::http::error::body_limit;
+  }
+  std::size_t on_body_impl(text more, error_code& error) override {
+    if (more.size() > most_body_bytes - into_.body.size()) error = boost::beast::http::error::body_limit;
+    else into_.body.append(more.data(), more.size());
+    return more.size();
+  }
+  void on_chunk_header_impl(std::uint64_t /*size*/, text /*extensions*/, error_code& /*error*/) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t /*remaining*/, text more, error_code& error) override { return on_body_impl(more, error); }
+  void on_finish_impl(error_code& /*error*/) override {}
+
+  http_answer& into_;
+};
+
+// The final answer; interim ones (1xx) are passed over.
+class http_answer_reader {
+ public:
+  using error_code = boost::system::error_code;
+
+  // What came next. Not after it has finished.
+  void add(std::string_view bytes) {
+    if (first_.size() < 64) first_ += bytes.substr(0, 64);
+    unread_ += bytes;
+    while (!finished_ && !unread_.empty()) {
+      std::size_t const used = parser_->put(boost::asio::const_buffer{unread_.data(), unread_.size()}, error_);
+      unread_.erase(0, used);
+      if (error_ == boost::beast::http::error::need_more) {
+        error_ = {};
+        if (used == 0) return;
+      }
+      finish_if_done();
+    }
+  }
+  // The connection has ended.
+  void end() {
+    if (parser_->got_some() && parser_->is_header_done()) parser_->put_eof(error_);
+    else error_ = parser_->got_some() ? boost::beast::http::error::partial_message : boost::beast::http::error::end_of_stream;
+    if (!error_) finish_if_done();
+    finished_ = true;
+  }
+
+  // The answer is there, or an error.
+  bool finished() const noexcept { return finished_; }
+  error_code error() const noexcept { return error_; }
+  http_answer const& answer() const noexcept { return answer_; }
+  bool begun() const noexcept { return !first_.empty(); }
+  // No interim one, so that nothing more of the request is wanted.
+  bool final_begun() const noexcept { return finished_ || answer_.status / 100 > 1 || answer_.status == 101; }
+  // What the answer begins with, and what came after its end.
+  std::string_view first_bytes() const noexcept { return first_; }
+  bool surplus() const noexcept { return !unread_.empty(); }
+
+ private:
+  void finish_if_done() {
+    finished_ = error_ || parser_->is_done();
+    if (error_ || !finished_ || !is_interim()) return;
+    finished_ = false;
+    answer_ = {};
+    parser_.emplace(answer_);
+    if (++interim_ <= 16) return;
+    error_ = boost::beast::http::error::bad_status;
+    finished_ = true;
+  }
+  bool is_interim() const noexcept { return answer_.status / 100 == 1 && answer_.status != 101; }
+
+  http_answer answer_;
+  std::optional<http_answer_parser> parser_{std::in_place, answer_};
+  std::string unread_;
+  std::string first_;
+  error_code error_;
+  int interim_ = 0;
+  bool finished_ = false;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/http_date.hpp ---------------------------------------------------------------------------------------------
+
+// When to come again (RFC 9110, "Retry-After", "HTTP-date"). By hand: strptime asks the locale for the names of months. Any thread.
+
+#include <charconv>
+#include <optional>
+
+namespace nanospan::inline v0::detail {
+
+// Unix seconds of an HTTP-date, in any of its three forms; the names of days are passed over.
+//   Sun, 06 Nov 1994 08:49:37 GMT    Sunday, 06-Nov-94 08:49:37 GMT    Sun Nov  6 08:49:37 1994
+inline std::optional<std::int64_t> http_date(std::string_view text, int this_year) noexcept {
+  auto const skip = [&](std::string_view what) {
+    bool const is_there = text.starts_with(what);
+    if (is_there) text.remove_prefix(what.size());
+    return is_there;
+  };
+  // Of exactly so many digits, the first of which may be a blank; -1 where there are none.
+  auto const number = [&](std::size_t digits) {
+    int value = -1;
+    if (text.size() < digits) return value;
+    std::size_t const blank = digits == 2 && text.front() == ' ' ? 1 : 0;
+    auto const [end, error] = std::from_chars(text.data() + blank, text.data() + digits, value);
+    if (error != std::errc{} || end != text.data() + digits) return -1;
+    text.remove_prefix(digits);
+    return value;
+  };
+  auto const month = [&] {
+    constexpr std::string_view names = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    std::size_t const at = text.size() < 3 ? std::string_view::npos : names.find(text.substr(0, 3));
+    if (at == std::string_view::npos || at % 3 != 0) return 0;
+    text.remove_prefix(3);
+    return static_cast<int>(at / 3) + 1;
+  };
+  int hour = -1, minute = -1, second = -1;
+  auto const time = [&] {
+    hour = number(2);
+    if (!skip(":")) return false;
+    minute = number(2);
+    if (!skip(":")) return false;
+    second = number(2);
+    return hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second <= 60;
+  };
+
+  std::size_t const name = text.find_first_of(", ");
+  if (name == std::string_view::npos || name < 3) return std::nullopt;
+  text.remove_prefix(name);
+  int day = -1, in_month = 0, year = -1;
+  bool good = false;
+  if (skip(", ")) {
+    day = number(2);
+    bool const short_year = skip("-");
+    good = short_year || skip(" ");
+    in_month = month();
+    good = good && skip(short_year ? "-" : " ");
+    year = number(short_year ? 2 : 4);
+    // Of two digits: the last one that is not more than 50 years in the future.
+    if (short_year && year >= 0)
+      for (year += this_year / 100 * 100 + 100; year > this_year + 50;) year -= 100;
+    good = good && skip(" ") && time() && skip(" GMT");
+  } else if (skip(" ")) {
+    in_month = month();
+    good = skip(" ");
+    day = number(2);
+    good = good && skip(" ") && time() && skip(" ");
+    year = number(4);
+  }
+  if (!good || !text.empty() || in_month == 0 || day < 1 || day > 31 || year < 0) return std::nullopt;
+  // Days since 1970 of a year that begins in March, so that the leap day is its last.
+  std::int64_t const y = in_month <= 2 ? year - 1 : year;
+  std::int64_t const days_before_month = (153 * (in_month + (in_month > 2 ? -3 : 9)) + 2) / 5;
+  std::int64_t const days = y * 365 + y / 4 - y / 100 + y / 400 + days_before_month + day - 1 - 719'468;
+  return ((days * 24 + hour) * 60 + minute) * 60 + second;
 }
 
-// Seconds or an HTTP-date (RFC 9110, "Retry-After"); nothing where it is neither.
+// Seconds or an HTTP-date, at most a day from now; nothing where it is neither.
 inline std::optional<duration> retry_after(std::string_view text, std::int64_t now_unix_seconds) noexcept {
   std::int64_t seconds = 0;
   auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   if (error != std::errc{} || end != text.data() + text.size()) {
-    auto const date = http_date(std::string{text});
+    auto const date = http_date(text, static_cast<int>(1970 + now_unix_seconds / 31'556'952));
     if (!date) return std::nullopt;
     seconds = *date - now_unix_seconds;
   }
-  return duration::of_milliseconds(std::clamp(seconds, std::int64_t{0}, std::int64_t{86'400}) * 1'000);
+  constexpr std::int64_t day = 86'400;
+  return duration::of_milliseconds((seconds < 0 ? 0 : seconds < day ? seconds : day) * 1'000);
 }
 
-using http_response = http::response<http::string_body>;
+}  // namespace nanospan::inline v0::detail
 
-inline export_result judge(http_response const& response) {
+// ---- nanospan/detail/otlp_answer.hpp -------------------------------------------------------------------------------------------
+
+// What an answer means for a batch (OTLP specification, "OTLP/HTTP", "Failures", "Partial Success"), and, where it is none that a collector gives, who may have
+// given it and what to try. Any thread.
+
+#include <ctime>
+
+namespace nanospan::inline v0::detail {
+
+// What to try, in words that follow a status and the answer's text; empty where that says enough.
+inline std::string advice_about(http_answer const& answer) {
+  auto const says = [&](std::string_view what) { return answer.body.find(what) != std::string::npos; };
+  int const status = answer.status;
+  // What Go's and nginx's servers say.
+  if (status == 400 && (says("HTTPS") || says("TLS"))) return ". That port speaks TLS: use https";
+  if (status == 407) return ". A proxy that wants credentials: is this the collector's address?";
+  if (is_same_name(std::string_view{answer.content_type}.substr(0, 9), "text/html"))
+    return ", and a page of HTML. That is a proxy or another server, no OTLP collector: is the address right? OTLP over HTTP usually has port 4318";
+  if (status / 100 == 3 && !answer.location.empty())
+    return joined({". It says that it is at ", excerpt(url::without_credentials(answer.location)), ", and redirects are not followed: give that address"});
+  switch (status) {
+    case 401:
+    case 403: return ". Are the credentials right? options.headers or OTEL_EXPORTER_OTLP_HEADERS has them";
+    case 404:
+    case 405: return ". Is the path right? Collectors take spans at /v1/traces, which is appended to OTEL_EXPORTER_OTLP_ENDPOINT but not to OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+    case 413: return ". A smaller options.max_batch_bytes may help";
+    case 415: return ". It takes no protobuf, or no gzip, if that was asked for";
+    default: return {};
+  }
+}
+
+inline export_result judge(http_answer const& answer) {
   using outcome = export_result::outcome;
   export_result result;
-  unsigned const status = response.result_int();
-  if (status >= 200 && status < 300) {
-    if (response[http::field::content_type].starts_with("text/html")) {
-      result.what = outcome::failure;
-      result.message = joined({"HTTP ", std::to_string(status), " with a page of HTML: that is no OTLP collector (OTLP over HTTP usually has port 4318)"});
-      return result;
-    }
-    partial_success const partial = read_partial_success(response.body());
+  int const status = answer.status;
+  std::string advice = advice_about(answer);
+  if (status >= 200 && status < 300 && advice.empty()) {
+    partial_success const partial = read_partial_success(answer.body);
     result.rejected_spans = partial.rejected_spans;
     result.message = excerpt(partial.error_message);
     return result;
   }
   bool const again = status == 429 || status == 502 || status == 503 || status == 504;
-  result.what = again ? outcome::retry : outcome::failure;
-  result.message = joined({"HTTP ", std::to_string(status), " ", {response.reason().data(), response.reason().size()}});
-  if (!response.body().empty()) result.message += joined({" (", excerpt(response.body()), ")"});
-  auto const header = response[http::field::retry_after];
-  if (auto const delay = retry_after({header.data(), header.size()}, std::time(nullptr)); again && delay) result.retry_after = *delay;
+  result.what = again ? outcome::retry : status == 413 ? outcome::too_large : outcome::failure;
+  result.message = joined({"HTTP ", std::to_string(status), answer.reason.empty() ? "" : " ", excerpt(answer.reason)});
+  bool const readable = !answer.body.empty() && !advice.starts_with(", and a page");
+  if (readable) result.message += joined({" (", excerpt(answer.body), ")"});
+  result.message += advice;
+  if (auto const delay = retry_after(answer.retry_after, std::time(nullptr)); again && delay) result.retry_after = *delay;
   return result;
 }
+
+// The same of a request without a span, which asks whether a collector is there: one that calls it bad has read it.
+inline export_result judge_probe(http_answer const& answer) {
+  bool const is_there = (answer.status == 400 || answer.status == 411 || answer.status == 422) && advice_about(answer).empty();
+  return is_there ? export_result{} : judge(answer);
+}
+
+// What begins like this is no answer in HTTP/1.1.
+inline std::string why_unreadable(std::string_view first_bytes) {
+  // RFC 9113, "Frame Format": a length of three bytes, then SETTINGS or GOAWAY, with which a server begins.
+  if (first_bytes.size() >= 4 && first_bytes[0] == 0 && (first_bytes[3] == 4 || first_bytes[3] == 7))
+    return "the answer is in HTTP/2: a gRPC port? OTLP over HTTP usually has port 4318";
+  // RFC 8446, "Record Layer": an alert.
+  if (first_bytes.starts_with("\x15\x03")) return "the answer is in TLS: use https";
+  return "the answer is not HTTP/1.1: is the address right? OTLP over HTTP usually has port 4318";
+}
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/gzip.hpp --------------------------------------------------------------------------------------------------
+
+// A gzip file (RFC 1952) by Beast's deflate. Background thread.
+
+#include <boost/beast/zlib/deflate_stream.hpp>
+
+#include <algorithm>
+
+namespace nanospan::inline v0::detail {
+
+inline constexpr std::array<std::uint32_t, 256> crc32_table = [] {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t byte = 0; byte < table.size(); ++byte) {
+    std::uint32_t remainder = byte;
+    for (int bit = 0; bit < 8; ++bit) remainder = (remainder >> 1) ^ ((remainder & 1) != 0 ? 0xedb88320u : 0);
+    table[byte] = remainder;
+  }
+  return table;
+}();
+inline std::uint32_t crc32_of(std::string_view bytes, std::uint32_t before = 0) noexcept {
+  std::uint32_t remainder = ~before;
+  for (char const c : bytes) remainder = (remainder >> 8) ^ crc32_table[(remainder ^ static_cast<unsigned char>(c)) & 0xff];
+  return ~remainder;
+}
+
+// Calls `between` after each piece, which takes less than a millisecond.
+template <typename Between>
+std::string gzip(std::string_view plain, Between&& between) {
+  namespace zlib = boost::beast::zlib;
+  constexpr std::size_t piece_bytes = 32u << 10;
+  constexpr int level = 1;  // the fastest: a third of the usual one's time, for 3 % more bytes of spans
+  zlib::deflate_stream deflate;
+  deflate.reset(level, 15, 8, zlib::Strategy::normal);
+  std::string packed{"\x1f\x8b\x08\0\0\0\0\0\0\xff", 10};  // no name, no time, no system
+  std::uint32_t crc = 0;
+  auto const little_endian = [&](std::uint32_t number) {
+    for (int shift = 0; shift < 32; shift += 8) packed += static_cast<char>(number >> shift);
+  };
+  for (std::string_view left = plain;;) {
+    std::string_view const piece = left.substr(0, piece_bytes);
+    left.remove_prefix(piece.size());
+    crc = crc32_of(piece, crc);
+    zlib::z_params step;
+    step.next_in = piece.data();
+    step.avail_in = piece.size();
+    boost::system::error_code error;
+    do {
+      std::size_t const before = packed.size();
+      packed.resize(before + piece_bytes);
+      step.next_out = packed.data() + before;
+      step.avail_out = piece_bytes;
+      deflate.write(step, left.empty() ? zlib::Flush::finish : zlib::Flush::none, error);
+      packed.resize(packed.size() - step.avail_out);
+    } while (!error && (step.avail_out == 0 || step.avail_in != 0 || left.empty()));  // the end is an error to it
+    if (left.empty()) break;
+    between();
+  }
+  little_endian(crc);
+  little_endian(static_cast<std::uint32_t>(plain.size()));
+  return packed;
+}
+
+}  // namespace nanospan::inline v0::detail
+
+#if NANOSPAN_TLS
+// ---- nanospan/detail/tls_stream.hpp --------------------------------------------------------------------------------------------
+
+// A connection that speaks TLS where its URL says https, by OpenSSL on the same socket, so that the same deadline bounds its every step. TLS 1.2 or later; the
+// other side's certificate must be of an authority that we trust, and of the host that the URL names. Background thread, but for configure().
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <arpa/inet.h>
+
+namespace nanospan::inline v0::detail {
+
+class tls_stream : public socket_stream {
+ public:
+  tls_stream() = default;
+  ~tls_stream() { close(); }
+
+  // Reads the files: a thread that drains rings could not wait for a disk. Throws configuration_error.
+  void configure(otlp_http_options const& with) {
+    auto const fail = [](char const* option, std::string const& file) { throw configuration_error{joined({option, " \"", file, "\" cannot be used: ", last_error()})}; };
+    ERR_clear_error();
+    context_.reset(::SSL_CTX_new(::TLS_client_method()));
+    method_.reset(::BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "nanospan"));
+    if (context_ == nullptr || method_ == nullptr) throw configuration_error{joined({"https is not to be had: ", last_error()})};
+    SSL_CTX* const context = context_.get();
+    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    ::SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    // A key with a password is refused, and nobody asked for it at the program's terminal.
+    ::SSL_CTX_set_default_passwd_cb(context, [](char*, int, int, void*) { return -1; });
+    constexpr unsigned char only_http[] = "\x08http/1.1";
+    ::SSL_CTX_set_alpn_protos(context, only_http, sizeof only_http - 1);
+    if (with.certificate_file.empty()) ::SSL_CTX_set_default_verify_paths(context);
+    else if (::SSL_CTX_load_verify_locations(context, with.certificate_file.c_str(), nullptr) != 1) fail("certificate_file", with.certificate_file);
+    if (with.client_certificate_file.empty() != with.client_key_file.empty())
+      throw configuration_error{"client_certificate_file and client_key_file are of use together only"};
+    if (!with.client_certificate_file.empty()) {
+      if (::SSL_CTX_use_certificate_chain_file(context, with.client_certificate_file.c_str()) != 1) fail("client_certificate_file", with.client_certificate_file);
+      if (::SSL_CTX_use_PrivateKey_file(context, with.client_key_file.c_str(), SSL_FILETYPE_PEM) != 1) fail("client_key_file", with.client_key_file);
+    }
+    ::BIO_meth_set_write(method_.get(), [](BIO* bio, char const* bytes, int count) { return moved(bio, ::send(socket_of(bio), bytes, static_cast<std::size_t>(count), MSG_NOSIGNAL), true); });
+    ::BIO_meth_set_read(method_.get(), [](BIO* bio, char* bytes, int count) { return moved(bio, ::recv(socket_of(bio), bytes, static_cast<std::size_t>(count), 0), false); });
+    ::BIO_meth_set_ctrl(method_.get(), [](BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1L : 0L; });
+  }
+
+  void close() noexcept {
+    if (session_ != nullptr && settled_) {
+      ERR_clear_error();
+      ::SSL_shutdown(session_.get());  // a word of farewell, if the socket takes it at once
+    }
+    settled_ = false;
+    session_.reset();
+    socket_stream::close();
+  }
+  bool quiet() noexcept {
+    if (session_ == nullptr || socket_stream::quiet()) return socket_stream::quiet();
+    char byte = 0;  // a session's ticket is nothing said
+    ERR_clear_error();
+    return ::SSL_get_error(session_.get(), ::SSL_peek(session_.get(), &byte, 1)) == SSL_ERROR_WANT_READ;
+  }
+
+  std::string connect(url const& to) {
+    std::string why = socket_stream::connect(to);
+    if (!why.empty() || to.scheme != "https") return why;
+    why = shake_hands(to.host);
+    if (!why.empty()) close();
+    return why;
+  }
+  std::size_t read_some(char* bytes, std::size_t room, error_code& error) {
+    if (session_ == nullptr) return socket_stream::read_some(bytes, room, error);
+    return transfer(true, error, [&](std::size_t& moved) { return ::SSL_read_ex(session_.get(), bytes, room, &moved); });
+  }
+  std::size_t write_some(std::string_view first, std::string_view second, error_code& error) {
+    if (session_ == nullptr) return socket_stream::write_some(first, second, error);
+    std::string_view const next = first.empty() ? second : first;
+    return transfer(false, error, [&](std::size_t& moved) { return ::SSL_write_ex(session_.get(), next.data(), next.size(), &moved); });
+  }
+  // What TLS had against the last step that failed; empty where it had nothing.
+  std::string const& trouble() const noexcept { return trouble_; }
+
+ private:
+  struct deleter {
+    void operator()(SSL_CTX* context) const noexcept { ::SSL_CTX_free(context); }
+    void operator()(SSL* session) const noexcept { ::SSL_free(session); }
+    void operator()(BIO_METHOD* method) const noexcept { ::BIO_meth_free(method); }
+  };
+
+  // A BIO that raises no SIGPIPE, as OpenSSL's own does.
+  static int socket_of(BIO* bio) noexcept { return static_cast<tls_stream*>(::BIO_get_data(bio))->number(); }
+  static int moved(BIO* bio, ssize_t count, bool writing) noexcept {
+    BIO_clear_retry_flags(bio);
+    if (count < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK)) {
+      if (writing) BIO_set_retry_write(bio);
+      else BIO_set_retry_read(bio);
+    }
+    return static_cast<int>(count);
+  }
+
+  std::string shake_hands(std::string const& host) {
+    ERR_clear_error();
+    session_.reset(::SSL_new(context_.get()));
+    BIO* const bio = session_ == nullptr ? nullptr : ::BIO_new(method_.get());
+    if (bio == nullptr) return last_error();
+    ::BIO_set_data(bio, this);
+    ::BIO_set_init(bio, 1);
+    ::SSL_set_bio(session_.get(), bio, bio);
+    in6_addr number;
+    bool const is_address = ::inet_pton(AF_INET, host.c_str(), &number) == 1 || ::inet_pton(AF_INET6, host.c_str(), &number) == 1;
+    bool named = false;
+    if (is_address) {
+      named = ::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(session_.get()), host.c_str()) == 1;
+    } else {
+      ::SSL_set_hostflags(session_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+      named = ::SSL_set1_host(session_.get(), host.c_str()) == 1 && SSL_set_tlsext_host_name(session_.get(), host.c_str()) == 1;
+    }
+    if (!named) return last_error();
+    error_code error;
+    transfer(true, error, [&](std::size_t& moved) {
+      moved = 1;
+      return ::SSL_connect(session_.get());
+    });
+    settled_ = !error;
+    if (!error) return {};
+    if (!trouble_.empty()) return trouble_;
+    if (error == boost::asio::error::eof) return "the connection was closed in TLS's handshake: a port that does not speak TLS? Then use http";
+    if (error == boost::asio::error::timed_out) return "no answer to TLS's handshake: a port that does not speak TLS? Then use http";
+    return error.message();
+  }
+
+  // `step(moved)` until it is done. Zero without an error where it is a write, and first there is something to read.
+  template <typename Step>
+  std::size_t transfer(bool reading, error_code& error, Step&& step) {
+    trouble_.clear();
+    for (error = {};;) {
+      std::size_t moved = 0;
+      ERR_clear_error();
+      errno = 0;
+      int const done = step(moved);
+      if (done == 1) return moved;
+      int const cause = errno;
+      int const why = ::SSL_get_error(session_.get(), done);
+      if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE) {
+        bool const writing = why == SSL_ERROR_WANT_WRITE;
+        if (writing && !reading && readable()) return 0;
+        if (wait_for(writing, error)) continue;
+        return 0;
+      }
+      settled_ = false;  // nothing more may be said
+      if (why == SSL_ERROR_SSL && !is_end()) {
+        trouble_ = joined({explained(), advice()});
+        error = boost::asio::error::connection_aborted;
+      } else if (why == SSL_ERROR_SYSCALL && cause != 0) {
+        error = {cause, boost::system::system_category()};
+      } else {
+        error = boost::asio::error::eof;
+      }
+      return 0;
+    }
+  }
+
+  // Closed without TLS's farewell, as many do: OpenSSL 3 calls it an error. HTTP knows by itself where an answer ends.
+  static bool is_end() noexcept {
+#ifdef SSL_R_UNEXPECTED_EOF_WHILE_READING
+    return ERR_GET_REASON(::ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+#else
+    return false;
+#endif
+  }
+  static std::string last_error() {
+    unsigned long const error = ::ERR_peek_error();
+    char const* const reason = ::ERR_reason_error_string(error);
+    if (reason != nullptr) return reason;
+#ifdef ERR_SYSTEM_ERROR
+    if (ERR_SYSTEM_ERROR(error)) return boost::system::system_category().message(ERR_GET_REASON(error));
+#endif
+    return joined({"OpenSSL's error ", std::to_string(error)});
+  }
+  // Of the certificate, if it was that.
+  std::string explained() const {
+    long const verdict = ::SSL_get_verify_result(session_.get());
+    if (verdict == X509_V_OK) return joined({"TLS: ", last_error()});
+    return joined({"TLS: the collector's certificate is refused: ", ::X509_verify_cert_error_string(verdict)});
+  }
+  char const* advice() const noexcept {
+    switch (::SSL_get_verify_result(session_.get())) {
+      case X509_V_OK: break;
+      case X509_V_ERR_HOSTNAME_MISMATCH:
+      case X509_V_ERR_IP_ADDRESS_MISMATCH: return ". It is for another host than the address names";
+      case X509_V_ERR_CERT_HAS_EXPIRED:
+      case X509_V_ERR_CERT_NOT_YET_VALID: return ". Or is this machine's clock wrong?";
+      default: return ". options.certificate_file or OTEL_EXPORTER_OTLP_CERTIFICATE names the authority to trust";
+    }
+    switch (ERR_GET_REASON(::ERR_peek_error())) {
+      case SSL_R_WRONG_VERSION_NUMBER:
+      case SSL_R_HTTP_REQUEST: return ". The port does not speak TLS: use http";
+      case SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: return ". A gRPC port? OTLP over HTTP usually has port 4318";
+      case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+      case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+      case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+      case SSL_R_TLSV1_ALERT_UNKNOWN_CA: return ". Does it want a certificate of ours? options.client_certificate_file and client_key_file, or OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY, name it";
+      default: return "";
+    }
+  }
+
+  std::unique_ptr<SSL_CTX, deleter> context_;
+  std::unique_ptr<BIO_METHOD, deleter> method_;
+  std::unique_ptr<SSL, deleter> session_;  // none: plain
+  std::string trouble_;
+  bool settled_ = false;  // hands are shaken, and nothing has failed
+};
+
+}  // namespace nanospan::inline v0::detail
+
+#endif
+
+// ---- nanospan/exporters/otlp_http.hpp ------------------------------------------------------------------------------------------
+
+// OTLP over HTTP/1.1: one POST a batch on one kept-alive connection. One attempt a call; whether and when there is another is the sender's business. A request is
+// a header before a batch, which is written from where it lies; the answer goes through Beast's parser.
+
+#if NANOSPAN_TLS
+#endif
+
+namespace nanospan::inline v0 {
+namespace detail {
+
+#if NANOSPAN_TLS
+using connection = tls_stream;
+#else
+using connection = socket_stream;
+#endif
 
 inline bool is_timeout(boost::system::error_code const& error) noexcept {
   return error == boost::asio::error::timed_out || error == boost::asio::error::operation_aborted;
 }
 
-struct answer {
-  std::optional<http_response> response;
-  boost::system::error_code error;
-  bool begun = false;  // some of it came
-};
-
-// The final answer; interim ones (1xx) are passed over. OTLP: one over 4 MiB is an error, and not retried.
-inline answer read_answer(socket_stream& stream, boost::beast::flat_buffer& buffer) {
-  constexpr std::uint64_t most_body_bytes = 4u << 20;
-  constexpr int most_interim = 16;
-  answer got;
-  for (int interim = 0; interim <= most_interim; ++interim) {
-    http::response_parser<http::string_body> parser;
-    parser.header_limit(64u << 10);
-    parser.body_limit(most_body_bytes);
-    // The header by itself: Beast before 1.75 loses the error of a body that is too large when both come at once.
-    parser.eager(false);
-    while (!got.error && !parser.is_header_done()) http::read_some(stream, buffer, parser, got.error);
-    if (!got.error && parser.content_length().value_or(0) > most_body_bytes) got.error = http::error::body_limit;
-    parser.eager(true);
-    while (!got.error && !parser.is_done()) http::read_some(stream, buffer, parser, got.error);
-    got.begun |= parser.got_some();
-    if (got.error) return got;
-    if (unsigned const status = parser.get().result_int(); status / 100 == 1 && status != 101) continue;
-    got.response = parser.release();
-    return got;
+// Names that say how a request is framed are ours; of two others with one name the later stands.
+inline std::string request_head(url const& to, pair_list const& headers) {
+  pair_list all{{"Host", to.authority()}, {"User-Agent", "nanospan/" NANOSPAN_VERSION}, {"Content-Type", "application/x-protobuf"}};
+  for (auto const& [name, value] : headers) {
+    bool ours = false;
+    for (char const* framing : {"Content-Length", "Content-Encoding", "Transfer-Encoding", "Connection", "Expect"}) ours |= is_same_name(name, framing);
+    if (ours) continue;
+    auto const before = std::find_if(all.begin(), all.end(), [&](auto const& one) { return is_same_name(one.first, name); });
+    if (before == all.end()) all.emplace_back(name, value);
+    else before->second = value;
   }
-  got.error = http::error::bad_status;
-  return got;
+  std::string text = joined({"POST ", to.target, " HTTP/1.1\r\n"});
+  for (auto const& [name, value] : all) text += joined({name, ": ", value, "\r\n"});
+  return text;
 }
 
 }  // namespace detail
 
+struct otlp_http_exporter::state {
+  otlp_http_options options;
+  detail::url url;
+  std::string head;  // of each request, but for what is said of its body
+  detail::connection stream;
+  bool surplus = false;  // the connection brought more than the last answer
+
+  void disconnect() noexcept {
+    stream.close();
+    surplus = false;
+  }
+  // What `judge` says of the answer, or what became of the attempt.
+  export_result post(std::string_view body, bool packed, export_result (*judge)(detail::http_answer const&));
+  export_result post_in_time(std::string_view body, export_wait& wait, export_result (*judge)(detail::http_answer const&));
+  void exchange(std::string_view header, std::string_view body, detail::http_answer_reader& answer, bool& sent, boost::system::error_code& error);
+  std::string why_broken(detail::http_answer_reader const& answer, bool sent, boost::system::error_code error) const;
+};
+
 otlp_http_exporter::otlp_http_exporter(otlp_http_options with) : state_{shared<state>::make<state>()} {
   auto parsed = detail::url::parse(with.url);
   std::string const shown = detail::joined({"endpoint \"", detail::url::without_credentials(with.url), "\" (from ", with.url_source, ")"});
-  if (!parsed) throw configuration_error{shown + " is not a URL like http://localhost:4318"};
-  if (parsed->scheme != "http") throw configuration_error{shown + ": " + detail::url::only_http};
+  if (!parsed) throw configuration_error{shown + " is not a URL like http://localhost:4318 or unix:///run/otel.sock"};
   if (parsed->target.empty()) parsed->target = "/";
   for (auto const& [name, value] : with.headers)
     if (!detail::environment::is_header(name, value)) throw configuration_error{detail::joined({"headers: \"", name, "\" or its value cannot stand in an HTTP header"})};
+  if (parsed->scheme == "https") {
+#if NANOSPAN_TLS
+    state_->stream.configure(with);
+#else
+    throw configuration_error{detail::joined({shown, ": ", detail::url::without_tls})};
+#endif
+  }
+  state_->head = detail::request_head(*parsed, with.headers);
   state_->options = std::move(with);
   state_->url = std::move(*parsed);
 }
@@ -9125,58 +9736,95 @@ std::string otlp_http_exporter::description() const {
   return detail::joined({"OTLP/HTTP at ", state_->options.url, " (", state_->options.url_source, ")"});
 }
 
-export_result otlp_http_exporter::export_batch(batch const& spans, export_wait& wait) {
-  std::int64_t const timeout = state_->options.timeout.nanoseconds();
-  state_->stream.bind(wait, timeout == 0 ? ~std::uint64_t{0} : detail::monotonic_nanoseconds() + static_cast<std::uint64_t>(timeout));
+shared<exporter> otlp_http_exporter::for_child() const { return shared<exporter>::make<otlp_http_exporter>(state_->options); }
+
+export_result otlp_http_exporter::export_batch(batch const& spans, export_wait& wait) { return state_->post_in_time(spans.otlp, wait, detail::judge); }
+
+export_result otlp_http_exporter::probe(export_wait& wait) { return state_->post_in_time({}, wait, detail::judge_probe); }
+
+export_result otlp_http_exporter::state::post_in_time(std::string_view body, export_wait& wait, export_result (*judge)(detail::http_answer const&)) {
+  std::int64_t const timeout = options.timeout.nanoseconds();
+  stream.bind(wait, timeout == 0 ? ~std::uint64_t{0} : detail::monotonic_nanoseconds() + static_cast<std::uint64_t>(timeout));
   try {
-    return state_->attempt(spans);
+    if (options.compression != compression::gzip || body.empty()) return post(body, false, judge);
+    return post(detail::gzip(body, [&] { wait.wait(-1, false, 0); }), true, judge);
   } catch (...) {
-    state_->disconnect();  // it may have stopped in the middle of an answer
+    disconnect();  // it may have stopped in the middle of an answer
     throw;
   }
 }
 
-export_result otlp_http_exporter::state::attempt(batch const& spans) {
-  namespace http = detail::http;
+export_result otlp_http_exporter::state::post(std::string_view body, bool packed, export_result (*judge)(detail::http_answer const&)) {
   using outcome = export_result::outcome;
-  http::request<http::empty_body> request{http::verb::post, url.target, 11};
-  request.set(http::field::host, url.authority());
-  request.set(http::field::user_agent, "nanospan/" NANOSPAN_VERSION);
-  request.set(http::field::content_type, "application/x-protobuf");
-  for (auto const& [name, value] : options.headers) request.set(name, value);
-  request.content_length(spans.otlp.size());
-  std::string const header = boost::beast::buffers_to_string(http::fields::writer{request, request.version(), request.method()}.get());
-
+  std::string const header = detail::joined({head, packed ? "Content-Encoding: gzip\r\n" : "", "Content-Length: ", std::to_string(body.size()), "\r\n\r\n"});
   for (bool maybe_there = false;;) {
     // A collector that said or closed something since its last answer is done with the connection.
-    if (buffer.size() != 0 || !stream.quiet()) disconnect();
+    if (surplus || !stream.quiet()) disconnect();
     bool const reused = stream.open();
     if (!reused) {
-      if (std::string why = stream.connect(url.host, url.port); !why.empty())
+      if (std::string why = stream.connect(url); !why.empty())
         return {maybe_there ? outcome::unconfirmed : outcome::unreachable, 0, {}, std::move(why)};
     }
+    detail::http_answer_reader answer;
     boost::system::error_code error;
-    stream.write(header, spans.otlp, error);
-    bool const sent = !error;
+    bool sent = false;
+    exchange(header, body, answer, sent, error);
     maybe_there |= sent;
-    detail::answer got;
-    // A collector that does not want the rest answers before it has read all, and closes.
-    if (!detail::is_timeout(error)) got = detail::read_answer(stream, buffer);
-    if (got.response) {
-      if (!sent || !got.response->keep_alive()) disconnect();
-      return detail::judge(*got.response);
+    if (!error) {
+      surplus = answer.surplus();
+      if (!sent || !answer.answer().keep_alive) disconnect();
+      return judge(answer.answer());
     }
+    std::string why = why_broken(answer, sent, error);
     disconnect();
-    if (!sent) got.error = error;
     // The connection was closed while it was idle: nobody has seen this request, and a new one is opened at once.
-    bool const timed_out = detail::is_timeout(got.error);
-    if (reused && !got.begun && !timed_out) continue;
-    if (got.error == http::error::body_limit || got.error == http::error::header_limit)
-      return {outcome::failure, 0, {}, "the answer is too large"};
-    std::string why = timed_out ? std::string{sent ? "no answer in time" : "the request could not be sent in time"} : got.error.message();
-    if (got.error == http::error::bad_version) why = "the answer is not HTTP/1.1: a gRPC port? OTLP over HTTP usually has port 4318";
-    return {maybe_there ? outcome::unconfirmed : outcome::retry, 0, {}, std::move(why)};
+    if (reused && !answer.begun() && !detail::is_timeout(error)) continue;
+    bool const too_large = error == boost::beast::http::error::body_limit || error == boost::beast::http::error::header_limit;
+    return {too_large ? outcome::failure : maybe_there ? outcome::unconfirmed : outcome::retry, 0, {}, std::move(why)};
   }
+}
+
+// A collector that does not want the rest answers before it has read all: what it says is heard meanwhile, and ends the writing.
+void otlp_http_exporter::state::exchange(std::string_view header, std::string_view body, detail::http_answer_reader& answer, bool& sent, boost::system::error_code& error) {
+  char bytes[16384];
+  // Its error becomes the answer's end.
+  auto const read = [&] {
+    std::size_t const count = stream.read_some(bytes, sizeof bytes, error);
+    if (error == boost::asio::error::eof) {
+      error = {};
+      answer.end();
+    } else if (!error) {
+      answer.add({bytes, count});
+    }
+  };
+  boost::system::error_code write_error;
+  while (!write_error && !answer.final_begun() && !error && !(header.empty() && body.empty())) {
+    std::size_t const moved = stream.write_some(header, body, write_error);
+    if (moved == 0 && !write_error) read();
+    body.remove_prefix(moved > header.size() ? moved - header.size() : 0);
+    header.remove_prefix(std::min(moved, header.size()));
+  }
+  sent = header.empty() && body.empty();
+  if (detail::is_timeout(write_error)) error = write_error;
+  while (!error && !answer.finished()) read();
+  if (!error) error = answer.error();
+  // Where nothing came, why the request could not be written says more.
+  if (error && write_error && !answer.begun()) error = write_error;
+}
+
+std::string otlp_http_exporter::state::why_broken(detail::http_answer_reader const& answer, bool sent, boost::system::error_code error) const {
+  namespace http = boost::beast::http;
+#if NANOSPAN_TLS
+  if (!stream.trouble().empty()) return stream.trouble();
+#endif
+  if (error == http::error::body_limit || error == http::error::header_limit) return "the answer is too large";
+  if (detail::is_timeout(error)) return sent ? "no answer in time" : "the request could not be sent in time";
+  bool const cut_short = error == http::error::end_of_stream || error == http::error::partial_message;
+  if (answer.error() && answer.begun() && !cut_short) return detail::why_unreadable(answer.first_bytes());
+  // Some close as soon as they see what they do not understand.
+  std::string_view const hint = url.port == 4317 ? ": a gRPC port? OTLP over HTTP usually has port 4318" : "";
+  if (answer.begun() && detail::why_unreadable(answer.first_bytes()).find("not HTTP") == std::string::npos) return detail::why_unreadable(answer.first_bytes());
+  return detail::joined({cut_short ? std::string{answer.begun() ? "the answer breaks off" : "the connection was closed without an answer"} : error.message(), hint});
 }
 
 }  // namespace nanospan::inline v0
@@ -9405,12 +10053,28 @@ class sender {
     if (lost_to_overflow_ != 0) overflowed();
   }
 
+  // Asks whether anybody is there, once. What is wrong is told as trouble that has begun, unless the wait was cut short.
+  void probe(export_wait& wait) {
+    struct noting final : export_wait {
+      explicit noting(export_wait& by) noexcept : by_{by} {}
+      outcome wait(int descriptor, bool writable, std::uint64_t deadline) override {
+        outcome const end = by_.wait(descriptor, writable, deadline);
+        stopped = end == outcome::stopped;
+        return end;
+      }
+      export_wait& by_;
+      bool stopped = false;
+    } noted{wait};
+    export_result const result = call([&](exporter& to) { return to.probe(noted); });
+    if (result.what != export_result::outcome::success && !noted.stopped) failed(result, "; spans will be lost");
+  }
+
   // One attempt at the oldest batch.
   void attempt(export_wait& wait) {
     queued& front = queue_.front();
     front.account.attempted();
     sending_ = true;
-    export_result const result = call(front.spans, wait);
+    export_result const result = call([&](exporter& to) { return to.export_batch(front.spans, wait); });
     sending_ = false;
     unreachable_ = result.what == export_result::outcome::unreachable;
     if (result.what == export_result::outcome::success) settle(result);
@@ -9446,11 +10110,12 @@ class sender {
   static constexpr std::uint64_t between_complaints = 10'000'000'000;
 
   // What an exporter throws is worth another attempt: it may have been memory, a thread or a descriptor that was missing.
-  export_result call(batch const& spans, export_wait& wait) noexcept {
+  template <typename Ask>
+  export_result call(Ask&& ask) noexcept {
     export_result result{export_result::outcome::retry, 0, {}, {}};
     try {
       try {
-        return exporter_->export_batch(spans, wait);
+        return ask(*exporter_);
       } catch (std::exception const& error) {
         result.message = std::string{"the exporter threw: "} + error.what();
       }
@@ -9520,7 +10185,7 @@ class sender {
   }
 
   // One line when trouble starts, one when it is over; trouble that comes and goes is not told each time.
-  void failed(export_result const& result) {
+  void failed(export_result const& result, char const* lost = "; these spans are lost") {
     if (std::exchange(in_trouble_, true)) return;
     std::uint64_t const now = monotonic_nanoseconds();
     told_ = now >= next_trouble_told_;
@@ -9528,7 +10193,7 @@ class sender {
     next_trouble_told_ = now + between_complaints;
     bool const again = result.what != export_result::outcome::failure;
     say(again ? log_level::warn : log_level::error, [&] {
-      return joined({"cannot send to ", exporter_->description(), ": ", result.message, again ? "; spans wait and are retried" : "; these spans are lost"});
+      return joined({"cannot send to ", exporter_->description(), ": ", result.message, again ? "; spans wait and are retried" : lost});
     });
   }
   void recovered() {
@@ -9640,6 +10305,7 @@ class pipeline : export_wait {
     working const here{*this};
     if (stopping()) return;
     drain();
+    probe();
     send(sender_.pushed(), ~std::uint64_t{0});
   }
 
@@ -9681,6 +10347,7 @@ class pipeline : export_wait {
     working const here{*this};
     settle_in({options_.background_name.c_str(), options_.background_cpu, options_.background_nice, options_.background_realtime_priority},
               [this](std::string const& what) { report_.warn(what); });
+    probe();
     while (!stopping()) {
       std::uint64_t const wanted = flush_wanted();
       round();
@@ -9690,6 +10357,13 @@ class pipeline : export_wait {
     end();
   }
 
+  // Once, unless there is a batch that asks the same; let go of where somebody wants to send.
+  void probe() {
+    if (!std::exchange(options_.probe, false) || stopping() || sender_.pushed() != 0) return;
+    probing_ = true;
+    sender_.probe(*this);
+    probing_ = false;
+  }
   // One pass and at most one attempt to send.
   void round() {
     drain();
@@ -9808,16 +10482,16 @@ class pipeline : export_wait {
       drain();
       std::uint64_t const now = monotonic_nanoseconds();
       if (stopping() && now >= stop_deadline()) return outcome::stopped;
-      if (now >= wait_limit_) return outcome::stopped;
+      if (now >= wait_limit_ || (probing_ && (stopping() || !sender_.empty() || flush_wanted() != flush_done_))) return outcome::stopped;
       std::uint64_t until = std::min({deadline, pace_.next_drain(), wait_limit_});
       if (stopping()) until = std::min(until, stop_deadline());
       if (poll_descriptors(descriptor, writable, until > now ? until - now : 0)) return outcome::ready;
       if (monotonic_nanoseconds() >= deadline) return outcome::timed_out;
     }
   }
-  // True if `descriptor` is ready.
+  // True if `descriptor` is ready, or has something to say before it can be written to.
   bool poll_descriptors(int descriptor, bool writable, std::uint64_t nanoseconds) {
-    pollfd watched[2] = {{wake_.readable(), POLLIN, 0}, {descriptor, static_cast<short>(writable ? POLLOUT : POLLIN), 0}};
+    pollfd watched[2] = {{wake_.readable(), POLLIN, 0}, {descriptor, static_cast<short>(writable ? POLLIN | POLLOUT : POLLIN), 0}};
 #if defined(__linux__)
     std::timespec const limit{static_cast<std::time_t>(nanoseconds / 1'000'000'000u), static_cast<long>(nanoseconds % 1'000'000'000u)};
     ::ppoll(watched, 2, &limit, nullptr);
@@ -9835,6 +10509,7 @@ class pipeline : export_wait {
   sender sender_;
   pace pace_{monotonic_nanoseconds()};
   bool starved_ = false;
+  bool probing_ = false;
   turn work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
   std::atomic<std::thread::id> worker_{};
   std::atomic<std::uint64_t> drains_wanted_{0};

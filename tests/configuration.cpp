@@ -129,7 +129,7 @@ TEST_CASE("a bad value of every variable is reported by its name, once, and is a
                                     {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://"},
                                     {"OTEL_EXPORTER_OTLP_TIMEOUT", "10s"},
                                     {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "-1"},
-                                    {"OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"},
+                                    {"OTEL_EXPORTER_OTLP_COMPRESSION", "deflate"},
                                     {"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "zstd"},
                                     {"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"},
                                     {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json"},
@@ -416,6 +416,7 @@ TEST_CASE("a variable for traces wins over the one for all signals, and a bad on
     CHECK(exporter_of(with).starts_with("OTLP/HTTP at http://traces:2/x"));
     CHECK((with.headers == nanospan::detail::pair_list{{"b", "traces"}, {"c", "code"}}));
     CHECK(with.export_timeout == milliseconds(2));
+    CHECK(with.compression == nanospan::compression::none);
     CHECK(reported.empty());
   }
   variables const traces{{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "traces"}, {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "traces"}, {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "traces"},
@@ -424,7 +425,8 @@ TEST_CASE("a variable for traces wins over the one for all signals, and a bad on
   CHECK(exporter_of(with).starts_with("OTLP/HTTP at http://general:1/v1/traces"));
   CHECK((with.headers == nanospan::detail::pair_list{{"a", "general"}}));
   CHECK(with.export_timeout == milliseconds(1));
-  CHECK(reported.size() == 7);
+  CHECK(with.compression == nanospan::compression::gzip);
+  CHECK(reported.size() == 6);
 }
 
 // ---- messages ---------------------------------------------------------------------------------------------------------------

@@ -166,7 +166,7 @@ class test_wait final : public export_wait {
       if (stopped_()) return outcome::stopped;
       std::uint64_t const now = nanospan::detail::monotonic_nanoseconds();
       std::uint64_t const left = deadline > now ? (deadline - now + 999'999) / 1'000'000 : 0;
-      pollfd watched{descriptor, static_cast<short>(writable ? POLLOUT : POLLIN), 0};
+      pollfd watched{descriptor, static_cast<short>(writable ? POLLIN | POLLOUT : POLLIN), 0};
       if (::poll(&watched, 1, static_cast<int>((std::min)(left, std::uint64_t{5}))) > 0) return outcome::ready;
       if (nanospan::detail::monotonic_nanoseconds() >= deadline) return outcome::timed_out;
     }
@@ -256,6 +256,8 @@ class full_port {
   bool full_ = false;
 };
 
+std::string socket_path() { return "/tmp/nanospan-test-" + std::to_string(::getpid()) + ".sock"; }
+
 // What the constructor says of options that it refuses.
 std::string refusal(otlp_http_options options) {
   try {
@@ -280,6 +282,7 @@ nanospan::options provider_options(test_collector const& collector) {
   options.endpoint = collector.url();
   options.on_message = messages::keep;
   options.export_timeout = 5s;
+  options.probe = false;  // where requests are counted
   return options;
 }
 
@@ -500,7 +503,7 @@ TEST_CASE("429, 502, 503 and 504 are worth another attempt") {
 }
 
 TEST_CASE("every other status is not") {
-  for (int const status : {300, 301, 307, 400, 401, 403, 404, 405, 408, 413, 415, 499, 500, 501, 505, 599}) {
+  for (int const status : {300, 301, 307, 400, 401, 403, 404, 405, 408, 415, 499, 500, 501, 505, 599}) {
     test_collector collector;
     collector.next(test_collector::respond(status, {{"Retry-After", "1"}, {"Location", "/elsewhere"}}, "no\nsuch\x01thing"));
     auto const result = send_one(collector);
@@ -510,6 +513,15 @@ TEST_CASE("every other status is not") {
     CHECK(has(result.message, "no such thing"));
     CHECK(collector.requests().size() == 1);
   }
+}
+
+TEST_CASE("413 is worth an attempt in two halves") {
+  test_collector collector;
+  collector.next(test_collector::respond(413, {}, "too much"));
+  auto const result = send_one(collector);
+  CHECK(result.what == outcome::too_large);
+  CHECK(has(result.message, "HTTP 413"));
+  CHECK(has(result.message, "too much"));
 }
 
 TEST_CASE("a status that is a failure leaves the connection in use") {
@@ -715,10 +727,51 @@ TEST_CASE("an answer that comes before the request was read to its end counts, a
   });
   otlp_http_exporter exporter{options_for(collector)};
   auto const result = send(exporter, large_batch());
-  CHECK(result.what == outcome::failure);
+  CHECK(result.what == outcome::too_large);
   CHECK(has(result.message, "HTTP 413"));
   CHECK(send(exporter, batch_of(1)).what == outcome::success);
   CHECK(collector.connections() == 2);
+}
+
+TEST_CASE("an answer is heard while the request is still on its way, also from a collector that reads no more and closes nothing") {
+  for (std::string const interim : {"", "HTTP/1.1 102 Processing\r\n\r\n"}) {
+    test_collector collector{{.receive_buffer_bytes = 4096}};
+    collector.next([&](test_collector::conversation& with) {
+      with.send(interim);
+      with.send(test_collector::answer(503, {{"Retry-After", "3"}}));
+      with.hang();
+    });
+    otlp_http_exporter exporter{options_for(collector, duration{})};  // without a limit: nothing but the answer ends it
+    auto const result = send(exporter, large_batch());
+    CHECK(result.what == outcome::retry);
+    CHECK(result.retry_after == duration{3s});
+    CHECK(collector.requests().empty());
+    CHECK(send(exporter, batch_of(1)).what == outcome::success);
+    CHECK(collector.connections() == 2);
+  }
+}
+
+TEST_CASE("an interim answer does not keep the rest of a request from being sent") {
+  test_collector collector{{.receive_buffer_bytes = 4096}};
+  collector.next([](test_collector::conversation& with) {
+    with.send("HTTP/1.1 102 Processing\r\n\r\n");
+    test_collector::respond(200)(with);
+  });
+  otlp_http_exporter exporter{options_for(collector)};
+  batch const sent = large_batch();
+  CHECK(send(exporter, sent).what == outcome::success);
+  REQUIRE(collector.requests().size() == 1);
+  CHECK(collector.requests().front().body == sent.otlp);
+}
+
+TEST_CASE("a collector that says no more while it is sent a request has not confirmed it") {
+  test_collector collector{{.receive_buffer_bytes = 4096}};
+  collector.next([](test_collector::conversation& with) {
+    with.say_no_more();
+    with.hang();
+  });
+  otlp_http_exporter exporter{options_for(collector, duration{})};
+  CHECK(send(exporter, large_batch()).what == outcome::retry);
 }
 
 TEST_CASE("a kept connection that breaks in the middle of an answer is not reopened: the collector has seen the request") {
@@ -913,10 +966,32 @@ TEST_CASE("an address that swallows every attempt leaves time for the next one")
   CHECK(send(exporter, batch_of(1)).what == outcome::success);
 }
 
+TEST_CASE("a Unix socket takes spans as a port does") {
+  test_collector collector{{.unix_path = socket_path()}};
+  otlp_http_options options;
+  options.url = "unix://" + socket_path();
+  otlp_http_exporter exporter{options};
+  for (int i = 0; i < 3; ++i) CHECK(send(exporter, batch_of(2)).what == outcome::success);
+  CHECK(collector.connections() == 1);
+  CHECK(collector.spans().size() == 6);
+  REQUIRE(collector.requests().size() == 3);
+  CHECK(collector.requests().front().line == "POST /v1/traces HTTP/1.1");
+  CHECK(collector.requests().front().header("Host") == "localhost");
+}
+
+TEST_CASE("a Unix socket that is not there, or that nobody listens at, is unreachable") {
+  otlp_http_options options;
+  options.url = "unix:" + socket_path();
+  otlp_http_exporter exporter{options};
+  auto const result = send(exporter, batch_of(1));
+  CHECK(result.what == outcome::unreachable);
+  CHECK(has(result.message, "Is a collector running?"));
+}
+
 TEST_CASE("a URL that cannot be used is refused, by its source and as it was written") {
   for (std::string const url : {"", "localhost:4318", "http://", "http://:4318", "ftp://localhost", "http://localhost:0",
                                 "http://localhost:65536", "http://localhost:4318x", "http://::1:4318", "http://[::1", "http://a b",
-                                "http://localhost/a\r\nX-Injected: 1", "unix:/run/otlp"}) {
+                                "http://localhost/a\r\nX-Injected: 1", "unix:run/otlp", "unix://"}) {
     std::string const said = refusal_of_url(url);
     CHECK(has(said, "OTEL_EXPORTER_OTLP_ENDPOINT"));
     CHECK(has(said, "\"" + url + "\""));
@@ -924,7 +999,7 @@ TEST_CASE("a URL that cannot be used is refused, by its source and as it was wri
   std::string const said = refusal_of_url("https://localhost:4318");
   CHECK(has(said, "OTEL_EXPORTER_OTLP_ENDPOINT"));
   CHECK(has(said, "https://localhost:4318"));
-  CHECK(has(said, "https is not supported"));
+  CHECK(has(said, "https needs NANOSPAN_TLS"));
 }
 
 TEST_CASE("credentials in a URL are refused, and not told") {
@@ -965,6 +1040,81 @@ TEST_CASE("the description names the address and where it came from") {
   CHECK(otlp_http_exporter{otlp_http_options{}}.description() == "OTLP/HTTP at http://localhost:4318/v1/traces (the default)");
 }
 
+// ---- whether anybody is there -----------------------------------------------------------------------------------------------
+
+TEST_CASE("a probe is a request without a span, on the connection that batches go over") {
+  test_collector collector;
+  otlp_http_exporter exporter{options_for(collector)};
+  test_wait wait;
+  CHECK(exporter.probe(wait).what == outcome::success);
+  send(exporter, batch_of(1));
+  auto const requests = collector.requests();
+  REQUIRE(requests.size() == 2);
+  CHECK(requests[0].line == requests[1].line);
+  CHECK(requests[0].header("Content-Length") == "0");
+  CHECK(requests[0].header("Content-Type") == "application/x-protobuf");
+  CHECK(requests[0].header("Content-Encoding") == "(none)");
+  CHECK(collector.connections() == 1);
+}
+
+TEST_CASE("a probe that is called bad was read by somebody; what else is wrong with a batch is wrong with a probe") {
+  auto const probed = [](int status, test_collector::header_list const& headers = {}, std::string const& body = {}) {
+    test_collector collector;
+    collector.next(test_collector::respond(status, headers, body));
+    otlp_http_exporter exporter{options_for(collector)};
+    test_wait wait;
+    return exporter.probe(wait);
+  };
+  for (int const status : {200, 204, 400, 411, 422}) CHECK(probed(status).what == outcome::success);
+  for (int const status : {401, 403, 404, 405, 407, 415, 500, 301}) CHECK(probed(status).what == outcome::failure);
+  for (int const status : {429, 502, 503, 504}) CHECK(probed(status).what == outcome::retry);
+  CHECK(probed(400, {}, "Client sent an HTTP request to an HTTPS server.\n").what == outcome::failure);
+  CHECK(probed(400, {{"Content-Type", "text/html"}}, "<html>").what == outcome::failure);
+}
+
+TEST_CASE("a port that speaks something else is known by what it says") {
+  struct {
+    std::string bytes;
+    std::string said;
+  } const others[] = {{std::string{"\0\0\x06\x04\0\0\0\0\0\0\x05\0\0@\0", 15}, "a gRPC port?"},
+                      {std::string{"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0", 17}, "a gRPC port?"},
+                      {"\x15\x03\x03", "in TLS: use https"},
+                      {"\x15\x03\x01\x00\x02\x02\x46", "in TLS: use https"},
+                      {"SSH-2.0-OpenSSH_9.2\r\n", "not HTTP/1.1"}};
+  for (auto const& [bytes, said] : others) {
+    for (bool const by_reset : {false, true}) {
+      test_collector collector;
+      collector.next([&](test_collector::conversation& with) {
+        with.send(bytes);
+        if (by_reset) with.read_request();
+        with.say_no_more();
+        with.hang();
+      });
+      otlp_http_exporter exporter{options_for(collector)};
+      test_wait wait;
+      auto const result = exporter.probe(wait);
+      CHECK(result.what != outcome::success);
+      CHECK(has(result.message, said));
+    }
+  }
+}
+
+TEST_CASE("a forked child's exporter sends to the same place, over a connection of its own") {
+  test_collector collector;
+  otlp_http_options options = options_for(collector);
+  options.headers = {{"X-Tenant", "a"}};
+  otlp_http_exporter exporter{options};
+  send(exporter, batch_of(1));
+  auto const child = exporter.for_child();
+  REQUIRE(child != nullptr);
+  test_wait wait;
+  CHECK(child->export_batch(batch_of(1), wait).what == outcome::success);
+  CHECK(send(exporter, batch_of(1)).what == outcome::success);
+  CHECK(collector.connections() == 2);
+  for (auto const& request : collector.requests()) CHECK(request.header("X-Tenant") == "a");
+  CHECK(child->description() == exporter.description());
+}
+
 // ---- through a provider -----------------------------------------------------------------------------------------------------
 
 TEST_CASE("a provider's spans arrive, each once, over one connection") {
@@ -986,6 +1136,92 @@ TEST_CASE("a provider's spans arrive, each once, over one connection") {
   CHECK(collector.duplicates() == 0);
   CHECK(collector.connections() == 1);
   CHECK(collector.requests().front().line == "POST /v1/traces HTTP/1.1");
+}
+
+TEST_CASE("a provider asks as it starts whether a collector is there, and says in one line what is wrong") {
+  auto const said = [](std::string const& url, std::string const& expected, bool background_thread = true) {
+    messages::take();
+    nanospan::options options;
+    options.endpoint = url;
+    options.on_message = messages::keep;
+    options.export_timeout = 20s;
+    options.background_thread = background_thread;
+    nanospan::tracer_provider tracing{std::move(options)};
+    if (!background_thread) tracing.poll();
+    std::vector<std::string> lines;
+    auto const deadline = std::chrono::steady_clock::now() + 20s;
+    while (lines.empty() && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::yield();
+      for (auto& line : messages::take()) lines.push_back(std::move(line));
+    }
+    // What is tried next fails in the same way, and that is no news.
+    record(1);
+    CHECK_FALSE(tracing.flush(20s));
+    for (auto& line : messages::take()) lines.push_back(std::move(line));
+    REQUIRE(lines.size() == 1);
+    CHECK(has(lines[0], "cannot send to OTLP/HTTP at " + url));
+    CHECK(has(lines[0], "(options.endpoint): "));
+    CHECK(has(lines[0], expected));
+    CHECK_FALSE(has(lines[0], "\n"));
+  };
+  SECTION("nobody") {
+    for (bool const background_thread : {true, false})
+      said("http://127.0.0.1:" + std::to_string(test_collector::unused_port()), "Is a collector running?", background_thread);
+  }
+  SECTION("a name that nobody knows") {
+    scripted_names names;
+    said("http://no-such-collector:4318", "cannot look up \"no-such-collector\"");
+  }
+  SECTION("another server") {
+    test_collector collector;
+    collector.otherwise(test_collector::respond(200, {{"Content-Type", "text/html; charset=utf-8"}}, "<!DOCTYPE html>"));
+    said(collector.url(), "no OTLP collector");
+  }
+  SECTION("another path") {
+    test_collector collector;
+    collector.otherwise(test_collector::respond(404));
+    said(collector.url("/v1/spans"), "Is the path right?");
+  }
+}
+
+TEST_CASE("a probe that finds a collector says nothing, and no span is in it") {
+  test_collector collector;
+  account const since;
+  {
+    auto options = provider_options(collector);
+    options.probe = true;
+    nanospan::tracer_provider const tracing{std::move(options)};
+    CHECK(collector.wait_for_requests(1));
+  }
+  CHECK(since.now().ended == 0);
+  CHECK(collector.spans().empty());
+  CHECK(messages::take().empty());
+}
+
+TEST_CASE("a probe that hangs holds neither a batch nor the end, and is not told of") {
+  test_collector collector;
+  collector.next(test_collector::hang_after());
+  auto options = provider_options(collector);
+  options.probe = true;
+  options.export_timeout = duration{};
+  options.shutdown_limit = 60s;
+  SECTION("a batch") {
+    nanospan::tracer_provider tracing{std::move(options)};
+    CHECK(collector.wait_for_requests(1));
+    record(1);
+    CHECK(tracing.flush(30s));
+    CHECK(collector.spans().size() == 1);
+    CHECK(collector.connections() == 2);
+  }
+  SECTION("the end") {
+    auto const started = std::chrono::steady_clock::now();
+    {
+      nanospan::tracer_provider const tracing{std::move(options)};
+      CHECK(collector.wait_for_requests(1));
+    }
+    CHECK(std::chrono::steady_clock::now() - started < 30s);
+  }
+  CHECK(messages::take().empty());
 }
 
 TEST_CASE("a provider counts rejected spans as rejected and tells what the collector said") {

@@ -107,11 +107,13 @@ nanospan::options options_for(test_collector const& collector) {
   nanospan::options options;
   options.endpoint = collector.url();
   options.on_message = messages::keep;
+  options.probe = false;  // where requests are counted
   return options;
 }
 // The endpoint is the environment's to say.
 nanospan::options quiet() {
   nanospan::options options;
+  options.probe = false;
   options.on_message = messages::keep;
   return options;
 }

@@ -41,10 +41,25 @@ TEST_CASE("the scheme is http or https, in any case") {
   CHECK(parts("HTTP://host") == "http host 80 ");
   CHECK(parts("Https://host") == "https host 443 ");
   for (char const* text : {"", "host", "localhost:4318", "//host", "://host", "http:/host", "http//host", "ftp://host",
-                           "unix:///run/socket", "grpc://host:4317"}) {
+                           "unix//run/socket", "grpc://host:4317"}) {
     CAPTURE(text);
     CHECK(parts(text) == "refused");
   }
+}
+
+TEST_CASE("a Unix socket is an absolute path, with or without slashes before it, and takes spans at the usual target") {
+  CHECK(parts("unix:///run/otel.sock") == "unix /run/otel.sock 0 /v1/traces");
+  CHECK(parts("unix:/run/otel.sock") == "unix /run/otel.sock 0 /v1/traces");
+  CHECK(parts("Unix:///a b?c#d:1") == "unix /a b?c#d:1 0 /v1/traces");  // any path is one
+  CHECK(url::parse("unix:///run/otel.sock")->authority() == "localhost");
+  std::string const longest = "/" + std::string(106, 'x');
+  CHECK(parts("unix://" + longest) == "unix " + longest + " 0 /v1/traces");
+  CHECK(parts("unix://" + longest + "x") == "refused");
+  for (std::string const text : {"unix:", "unix://", "unix:///", "unix:run/otel.sock", "unix://run/otel.sock", "unix:////run/otel.sock"}) {
+    CAPTURE(text);
+    CHECK(parts(text) == "refused");
+  }
+  CHECK(parts(std::string_view{"unix:///a\0b", 11}) == "refused");
 }
 
 TEST_CASE("an IPv6 address stands in brackets") {

@@ -25,6 +25,12 @@
 #define NANOSPAN_ASSERT(condition) assert(condition)
 #endif
 
+/// 1 lets spans be sent to https://, with OpenSSL (1.1.1 or later), whose headers the file with NANOSPAN_IMPLEMENTATION then includes, and whose libraries (ssl,
+/// crypto) the program must link; it means something in that file only. Default 0: https:// is refused, with a message that names this macro.
+#ifndef NANOSPAN_TLS
+#define NANOSPAN_TLS 0
+#endif
+
 // NANOSPAN_IMPLEMENTATION, defined (to anything) in exactly one source file before the include, compiles the exporter there.
 
 // What is shared by every library of a process stays one object, also under -fvisibility=hidden.

@@ -84,7 +84,8 @@ class NANOSPAN_DETAIL_SHARED export_wait {
  public:
   virtual ~export_wait() = default;
   enum class outcome { ready, timed_out, stopped };
-  /// Until `descriptor` is readable (or writable), or the monotonic clock (nanoseconds) passes `deadline`. A negative descriptor only waits.
+  /// Until `descriptor` is readable, or, where `writable` asks for it, can be written to as well, or the monotonic clock (nanoseconds) passes `deadline`. A
+  /// negative descriptor only waits.
   virtual outcome wait(int descriptor, bool writable, std::uint64_t deadline) = 0;
 };
 
@@ -163,6 +164,7 @@ class NANOSPAN_DETAIL_SHARED composite_exporter final : public exporter {
   explicit composite_exporter(std::vector<shared<exporter>> all);
 
   export_result export_batch(batch const& spans, export_wait& wait) override;
+  export_result probe(export_wait& wait) override;  ///< of the first
   std::uint64_t shutdown(export_wait& wait) override;
   std::string description() const override;
 
@@ -173,20 +175,28 @@ class NANOSPAN_DETAIL_SHARED composite_exporter final : public exporter {
 
 /// Where and how otlp_http_exporter sends. tracer_provider fills it from its options and the environment.
 struct otlp_http_options {
-  std::string url = "http://localhost:4318/v1/traces";  ///< http only; https comes later
+  std::string url = "http://localhost:4318/v1/traces";  ///< or https://… (see NANOSPAN_TLS), or a Unix socket: unix:///run/otel.sock, for /v1/traces
   std::string url_source = "the default";               ///< for messages: which option or variable said so
   std::vector<std::pair<std::string, std::string>> headers = {};
   duration timeout = duration::of_milliseconds(10'000);  ///< of one attempt, name resolution included; zero: none
+  nanospan::compression compression = nanospan::compression::none;
+  /// As in options; read when the exporter is made.
+  std::string certificate_file = {};
+  std::string client_certificate_file = {};
+  std::string client_key_file = {};
 };
 
 /// POSTs batches as OTLP/HTTP protobuf over one kept-alive connection (OTLP specification, "OTLP/HTTP").
 class NANOSPAN_DETAIL_SHARED otlp_http_exporter final : public exporter {
  public:
-  /// Throws configuration_error for a URL that cannot be used.
+  /// Throws configuration_error for a URL, or files, that cannot be used.
   explicit otlp_http_exporter(otlp_http_options with);
   ~otlp_http_exporter() override;
 
   export_result export_batch(batch const& spans, export_wait& wait) override;
+  /// Sends a request without spans.
+  export_result probe(export_wait& wait) override;
+  shared<exporter> for_child() const override;
   std::uint64_t shutdown(export_wait& wait) override;
   std::string description() const override;
 

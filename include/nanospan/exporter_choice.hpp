@@ -36,7 +36,9 @@ class exporter_choice {
   static constexpr char const* variable = "OTEL_TRACES_EXPORTER";
 
   shared<exporter> make_otlp() const {
-    report_what_is_not_there();
+    // Until one of the two says what there is.
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"})
+      if (env_.choice(name, {"http/protobuf"}, "spans are sent as http/protobuf")) break;
     for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}) {
       auto const given = env_.headers(name);
       if (!given) continue;
@@ -47,19 +49,46 @@ class exporter_choice {
     otlp_http_options http;
     http.headers = options_.headers;
     http.timeout = options_.export_timeout;
-    return shared<exporter>::make<otlp_http_exporter>(at(std::move(http)));
+    http.compression = options_.compression = compressed();
+    http = at(std::move(http));
+    http.certificate_file = options_.certificate_file;
+    http.client_certificate_file = options_.client_certificate_file;
+    http.client_key_file = options_.client_key_file;
+    otlp_http_options with_files = http;
+    if (!take_files(with_files)) return shared<exporter>::make<otlp_http_exporter>(std::move(http));
+    try {
+      return shared<exporter>::make<otlp_http_exporter>(std::move(with_files));
+    } catch (configuration_error const& error) {  // about the variables' files, or it is said again, and not caught
+      auto made = shared<exporter>::make<otlp_http_exporter>(std::move(http));
+      env_.warn(joined({"OTEL_EXPORTER_OTLP_[TRACES_]CERTIFICATE, _CLIENT_CERTIFICATE and _CLIENT_KEY are ignored: ", error.what()}));
+      return made;
+    }
   }
-  void report_what_is_not_there() const {
-    // Until one of the two says what there is.
-    auto const report = [&](std::initializer_list<char const*> names, std::string_view there_is, char const* what) {
-      for (char const* name : names)
-        if (env_.choice(name, {there_is}, what)) return;
-    };
-    report({"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"}, "http/protobuf", "spans are sent as http/protobuf");
-    report({"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"}, "none", "compression is not supported");
-    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
-                             "OTEL_EXPORTER_OTLP_CLIENT_KEY", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"})
-      if (auto const file = environment::text(name)) env_.ignored(name, *file, url::only_http);
+  compression compressed() const {
+    if (options_.compression != compression::unset) return options_.compression;
+    for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"})
+      if (auto const given = env_.choice(name, {"none", "gzip"}, "known are gzip and none")) return *given == 1 ? compression::gzip : compression::none;
+    return compression::none;
+  }
+  // Where the options name none. False where no variable names one, or one that is of use.
+  bool take_files(otlp_http_options& http) const {
+    struct {
+      std::string& file;
+      char const* names[2];
+    } const files[] = {{http.certificate_file, {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"}},
+                       {http.client_certificate_file, {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"}},
+                       {http.client_key_file, {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"}}};
+    bool taken = false;
+    for (auto const& [file, names] : files) {
+      for (char const* name : names) {
+        auto const given = file.empty() ? environment::text(name) : std::nullopt;
+        if (!given) continue;
+        if (!NANOSPAN_TLS) env_.ignored(name, *given, url::without_tls);
+        else file = *given;
+        taken |= NANOSPAN_TLS != 0;
+      }
+    }
+    return taken;
   }
   duration timeout() const {
     if (options_.export_timeout != duration::unset()) return options_.export_timeout;
@@ -85,11 +114,11 @@ class exporter_choice {
       auto const given = environment::text(name);
       if (!given) continue;
       auto const parsed = url::parse(*given);
-      if (!parsed || parsed->scheme != "http") {
-        env_.ignored(name, url::without_credentials(*given), parsed ? url::only_http : "not a URL like http://localhost:4318");
+      if (!parsed || (!NANOSPAN_TLS && parsed->scheme == "https")) {
+        env_.ignored(name, url::without_credentials(*given), parsed ? url::without_tls : "not a URL like http://localhost:4318 or unix:///run/otel.sock");
         continue;
       }
-      http.url = is_base ? with_path(*given) : *given;
+      http.url = is_base && !parsed->is_unix() ? with_path(*given) : *given;
       http.url_source = name;
       return http;
     }

@@ -69,6 +69,7 @@ class pipeline : export_wait {
     working const here{*this};
     if (stopping()) return;
     drain();
+    probe();
     send(sender_.pushed(), ~std::uint64_t{0});
   }
 
@@ -110,6 +111,7 @@ class pipeline : export_wait {
     working const here{*this};
     settle_in({options_.background_name.c_str(), options_.background_cpu, options_.background_nice, options_.background_realtime_priority},
               [this](std::string const& what) { report_.warn(what); });
+    probe();
     while (!stopping()) {
       std::uint64_t const wanted = flush_wanted();
       round();
@@ -119,6 +121,13 @@ class pipeline : export_wait {
     end();
   }
 
+  // Once, unless there is a batch that asks the same; let go of where somebody wants to send.
+  void probe() {
+    if (!std::exchange(options_.probe, false) || stopping() || sender_.pushed() != 0) return;
+    probing_ = true;
+    sender_.probe(*this);
+    probing_ = false;
+  }
   // One pass and at most one attempt to send.
   void round() {
     drain();
@@ -237,16 +246,16 @@ class pipeline : export_wait {
       drain();
       std::uint64_t const now = monotonic_nanoseconds();
       if (stopping() && now >= stop_deadline()) return outcome::stopped;
-      if (now >= wait_limit_) return outcome::stopped;
+      if (now >= wait_limit_ || (probing_ && (stopping() || !sender_.empty() || flush_wanted() != flush_done_))) return outcome::stopped;
       std::uint64_t until = std::min({deadline, pace_.next_drain(), wait_limit_});
       if (stopping()) until = std::min(until, stop_deadline());
       if (poll_descriptors(descriptor, writable, until > now ? until - now : 0)) return outcome::ready;
       if (monotonic_nanoseconds() >= deadline) return outcome::timed_out;
     }
   }
-  // True if `descriptor` is ready.
+  // True if `descriptor` is ready, or has something to say before it can be written to.
   bool poll_descriptors(int descriptor, bool writable, std::uint64_t nanoseconds) {
-    pollfd watched[2] = {{wake_.readable(), POLLIN, 0}, {descriptor, static_cast<short>(writable ? POLLOUT : POLLIN), 0}};
+    pollfd watched[2] = {{wake_.readable(), POLLIN, 0}, {descriptor, static_cast<short>(writable ? POLLIN | POLLOUT : POLLIN), 0}};
 #if defined(__linux__)
     std::timespec const limit{static_cast<std::time_t>(nanoseconds / 1'000'000'000u), static_cast<long>(nanoseconds % 1'000'000'000u)};
     ::ppoll(watched, 2, &limit, nullptr);
@@ -264,6 +273,7 @@ class pipeline : export_wait {
   sender sender_;
   pace pace_{monotonic_nanoseconds()};
   bool starved_ = false;
+  bool probing_ = false;
   turn work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
   std::atomic<std::thread::id> worker_{};
   std::atomic<std::uint64_t> drains_wanted_{0};

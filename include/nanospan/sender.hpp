@@ -63,12 +63,28 @@ class sender {
     if (lost_to_overflow_ != 0) overflowed();
   }
 
+  // Asks whether anybody is there, once. What is wrong is told as trouble that has begun, unless the wait was cut short.
+  void probe(export_wait& wait) {
+    struct noting final : export_wait {
+      explicit noting(export_wait& by) noexcept : by_{by} {}
+      outcome wait(int descriptor, bool writable, std::uint64_t deadline) override {
+        outcome const end = by_.wait(descriptor, writable, deadline);
+        stopped = end == outcome::stopped;
+        return end;
+      }
+      export_wait& by_;
+      bool stopped = false;
+    } noted{wait};
+    export_result const result = call([&](exporter& to) { return to.probe(noted); });
+    if (result.what != export_result::outcome::success && !noted.stopped) failed(result, "; spans will be lost");
+  }
+
   // One attempt at the oldest batch.
   void attempt(export_wait& wait) {
     queued& front = queue_.front();
     front.account.attempted();
     sending_ = true;
-    export_result const result = call(front.spans, wait);
+    export_result const result = call([&](exporter& to) { return to.export_batch(front.spans, wait); });
     sending_ = false;
     unreachable_ = result.what == export_result::outcome::unreachable;
     if (result.what == export_result::outcome::success) settle(result);
@@ -104,11 +120,12 @@ class sender {
   static constexpr std::uint64_t between_complaints = 10'000'000'000;
 
   // What an exporter throws is worth another attempt: it may have been memory, a thread or a descriptor that was missing.
-  export_result call(batch const& spans, export_wait& wait) noexcept {
+  template <typename Ask>
+  export_result call(Ask&& ask) noexcept {
     export_result result{export_result::outcome::retry, 0, {}, {}};
     try {
       try {
-        return exporter_->export_batch(spans, wait);
+        return ask(*exporter_);
       } catch (std::exception const& error) {
         result.message = std::string{"the exporter threw: "} + error.what();
       }
@@ -178,7 +195,7 @@ class sender {
   }
 
   // One line when trouble starts, one when it is over; trouble that comes and goes is not told each time.
-  void failed(export_result const& result) {
+  void failed(export_result const& result, char const* lost = "; these spans are lost") {
     if (std::exchange(in_trouble_, true)) return;
     std::uint64_t const now = monotonic_nanoseconds();
     told_ = now >= next_trouble_told_;
@@ -186,7 +203,7 @@ class sender {
     next_trouble_told_ = now + between_complaints;
     bool const again = result.what != export_result::outcome::failure;
     say(again ? log_level::warn : log_level::error, [&] {
-      return joined({"cannot send to ", exporter_->description(), ": ", result.message, again ? "; spans wait and are retried" : "; these spans are lost"});
+      return joined({"cannot send to ", exporter_->description(), ": ", result.message, again ? "; spans wait and are retried" : lost});
     });
   }
   void recovered() {

@@ -33,6 +33,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /// Calls `visit(field number, payload)` for each field of a protobuf message; a number's payload is its bytes as they stand. False
@@ -309,11 +310,12 @@ class test_collector {
     bool ipv6 = false;
     std::uint16_t port = 0;        ///< 0: one that is free
     int receive_buffer_bytes = 0;  ///< 0: as the system likes
+    std::string unix_path = {};    ///< not TCP, but a Unix socket there
   };
   test_collector() : test_collector(where{}) {}
   /// Throws std::runtime_error where it cannot listen there.
-  explicit test_collector(where at) : ipv6_{at.ipv6} {
-    sockaddr_storage address = loopback(at.ipv6, at.port);
+  explicit test_collector(where const& at) : ipv6_{at.ipv6}, unix_path_{at.unix_path} {
+    sockaddr_storage address = unix_path_.empty() ? loopback(at.ipv6, at.port) : unix_socket(unix_path_);
     int const on = 1;
     listener_ = ::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -321,7 +323,7 @@ class test_collector {
       ::setsockopt(listener_, SOL_SOCKET, SO_RCVBUF, &at.receive_buffer_bytes, sizeof at.receive_buffer_bytes);
     socklen_t size = sizeof address;
     auto* const plain = reinterpret_cast<sockaddr*>(&address);
-    bool const listening = listener_ >= 0 && ::bind(listener_, plain, address_bytes(at.ipv6)) == 0 &&
+    bool const listening = listener_ >= 0 && ::bind(listener_, plain, unix_path_.empty() ? address_bytes(at.ipv6) : sizeof(sockaddr_un)) == 0 &&
                            ::listen(listener_, 64) == 0 && ::getsockname(listener_, plain, &size) == 0 &&
                            ::pipe2(ended_, O_CLOEXEC) == 0;
     if (!listening) {
@@ -347,6 +349,7 @@ class test_collector {
     for (auto& serving : serving_) serving.join();  // no other thread adds to them any more
     ::close(listener_);
     ::close(ended_[0]);
+    if (!unix_path_.empty()) ::unlink(unix_path_.c_str());
   }
 
   /// A loopback port on which nobody listened a moment ago.
@@ -417,6 +420,12 @@ class test_collector {
       four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
       four.sin_port = htons(port);
     }
+    return address;
+  }
+  static sockaddr_storage unix_socket(std::string const& path) {
+    sockaddr_storage address{};
+    address.ss_family = AF_UNIX;
+    path.copy(reinterpret_cast<sockaddr_un&>(address).sun_path, sizeof(sockaddr_un::sun_path) - 1);
     return address;
   }
   static socklen_t address_bytes(bool ipv6) { return ipv6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in); }
@@ -516,6 +525,7 @@ class test_collector {
   }
 
   bool const ipv6_;
+  std::string const unix_path_;
   int listener_ = -1;
   int ended_[2] = {-1, -1};  // a pipe; its reading end turns readable when the collector ends
   std::uint16_t port_ = 0;

@@ -35,6 +35,8 @@ export_result composite_exporter::export_batch(batch const& spans, export_wait& 
   return all_.front()->export_batch(spans, wait);
 }
 
+export_result composite_exporter::probe(export_wait& wait) { return all_.front()->probe(wait); }
+
 std::uint64_t composite_exporter::shutdown(export_wait& wait) {
   detail::for_all_but_the_first(all_, [&](exporter& other) { other.shutdown(wait); });
   return all_.front()->shutdown(wait);
