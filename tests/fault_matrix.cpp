@@ -175,6 +175,7 @@ class cell {
     with.exporter = witness_;
     with.id_generator = ids_;
     with.schedule_delay = 20ms;
+    with.ring_bytes = 32u << 10;  // soon full where nobody drains it while a collector keeps him waiting
     with.max_batch_bytes = batch_bytes;
     with.shutdown_limit = when_ == outage::at_end ? nanospan::duration{shutdown_limit} : nanospan::duration{generous};
     with.retry_limit = when_ == outage::beyond_retry_limit ? 100ms : 60'000ms;
@@ -275,6 +276,8 @@ class cell {
     }
     require(exported == now.exported && rejected == now.rejected, "exported and rejected is what the exporter said");
     require(once, "no span is exported twice");
+    bool const waits_as_asked = fault_.command != std::string_view{"retry_after_seconds 1"} || when_ != outage::brief || witness_->shortest_pause() >= 1s;
+    require(waits_as_asked, "no attempt comes before the collector wants it");
     require(there, "each exported span is there");
   }
   std::string line(recorder const& program) const {

@@ -8,6 +8,7 @@
 #include <nanospan/exporter.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <vector>
@@ -18,8 +19,11 @@ class witness final : public nanospan::exporter {
   explicit witness(nanospan::shared<nanospan::exporter> to) : to_{std::move(to)} {}
 
   nanospan::export_result export_batch(nanospan::batch const& spans, nanospan::export_wait& wait) override {
+    auto const begun = std::chrono::steady_clock::now();
     nanospan::export_result result = to_->export_batch(spans, wait);
+    if (setbacks_ != 0) shortest_pause_ = std::min(shortest_pause_, begun - last_setback_);
     note(spans, result);
+    if (result.what != outcome::success) last_setback_ = std::chrono::steady_clock::now();
     return result;
   }
   nanospan::export_result probe(nanospan::export_wait& wait) override { return to_->probe(wait); }
@@ -32,10 +36,11 @@ class witness final : public nanospan::exporter {
     std::vector<std::uint64_t> numbers;
     std::uint64_t rejected;
   };
-  // The three after the provider's end.
+  // These after the provider's end.
   std::vector<confirmation> const& confirmed() const noexcept { return confirmed_; }
   unsigned attempts(std::uint64_t number) const noexcept { return number < attempts_.size() ? attempts_[number] : 0; }
-  std::vector<std::string> const& messages() const noexcept { return messages_; }
+  // Between an attempt that did not end well and the next one.
+  std::chrono::nanoseconds shortest_pause() const noexcept { return shortest_pause_; }
   // Attempts that did not end well.
   std::uint64_t setbacks() const {
     std::lock_guard const lock{mutex_};
@@ -56,13 +61,13 @@ class witness final : public nanospan::exporter {
       return;
     }
     ++setbacks_;
-    if (messages_.empty() || messages_.back() != result.message) messages_.push_back(result.message);
   }
 
   nanospan::shared<nanospan::exporter> to_;
+  std::chrono::steady_clock::time_point last_setback_;
+  std::chrono::nanoseconds shortest_pause_ = std::chrono::hours{1};
   std::mutex mutable mutex_;  // all below
   std::vector<confirmation> confirmed_;
   std::vector<unsigned> attempts_;
-  std::vector<std::string> messages_;
   std::uint64_t setbacks_ = 0;
 };
