@@ -89,9 +89,9 @@ constexpr fault faults[] = {
     {"killed", fate::waits, unconfirmed::some_there},
 };
 
-enum class outage : std::uint8_t { brief, beyond_retry_limit, beyond_queue, at_end };
+enum class outage : std::uint8_t { at_start, brief, beyond_retry_limit, beyond_queue, at_end };
 constexpr std::pair<outage, char const*> outages[] = {
-    {outage::brief, "short"}, {outage::beyond_retry_limit, "beyond retry_limit"}, {outage::beyond_queue, "beyond queue"}, {outage::at_end, "at the end"}};
+    {outage::at_start, "at the start"}, {outage::brief, "short"}, {outage::beyond_retry_limit, "beyond retry_limit"}, {outage::beyond_queue, "beyond queue"}, {outage::at_end, "at the end"}};
 
 constexpr std::size_t batch_bytes = 4u << 10;
 constexpr auto shutdown_limit = 400ms;
@@ -147,10 +147,13 @@ class cell {
     to.url = collector_.url();
     to.timeout = fault_.times_out ? 200ms : 10s;
     witness_ = std::make_shared<witness>(std::make_shared<nanospan::otlp_http_exporter>(to));
+    if (when_ == outage::at_start) collector_.fault(fault_.command);
     std::optional<nanospan::tracer_provider> tracing{std::in_place, options()};
     recorder program;
-    flush_until(*tracing, program, "it is sent before the fault", [] { return stats().exported > 0; });
-    collector_.fault(fault_.command);
+    if (when_ != outage::at_start) {
+      flush_until(*tracing, program, "it is sent before the fault", [] { return stats().exported > 0; });
+      collector_.fault(fault_.command);
+    }
     std::uint64_t const before_fault = program.recorded();
     flush_until(*tracing, program, "the fault is met", [&] { return program.recorded() >= before_fault + 200 && is_met(); });
     during_ = stats();
@@ -234,7 +237,7 @@ class cell {
         break;
       case fate::refused: require(lost > 0 && lost == now.dropped.export_failed + now.dropped.shutdown, "refused batches are lost, as such"); break;
       case fate::waits:
-        if (when_ == outage::brief) require(lost == 0, "nothing is lost in a short outage");
+        if (when_ == outage::at_start || when_ == outage::brief) require(lost == 0, "nothing is lost in a short outage");
         else require(lost > 0, "something is lost in a long one");
     }
   }
@@ -365,6 +368,7 @@ void run(outage when) {
 
 }  // namespace
 
+TEST_CASE("faults that are there before the program and over before retry_limit cost no span, and no account") { run(outage::at_start); }
 TEST_CASE("faults that are over before retry_limit cost no span, and no account") { run(outage::brief); }
 TEST_CASE("faults beyond retry_limit cost what the account says, to the span") { run(outage::beyond_retry_limit); }
 TEST_CASE("faults beyond the queue cost what the account says, to the span") { run(outage::beyond_queue); }

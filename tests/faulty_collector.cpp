@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // A collector in a process of its own that does what it is told: OTLP over HTTP on a loopback port, right or wrong in every way that we know. Spans that
-// it really takes are noted in a ledger (support/ledger.hpp), before it answers. Arguments: the ledger's descriptor and size, the port (0: a free one).
-// Prints "port N" when it listens. Reads a line a command, "fault NAME [ARGUMENT]", which holds for every request from then on, and prints "done"; ends with
+// it really takes are noted in a ledger (support/ledger.hpp), before it answers. Arguments: the ledger's descriptor and size, and the port.
+// Prints "ready" when it listens. Reads a line a command, "fault NAME [ARGUMENT]", which holds for every request from then on, and prints "done"; ends with
 // its input.
 
 #include "support/ledger.hpp"
@@ -14,6 +14,7 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/beast/zlib/inflate_stream.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -50,7 +51,7 @@ enum class door_state { open, closed, full };
 std::unique_ptr<ledger> book;
 tcp::endpoint address;
 std::atomic<door_state> door{door_state::open};
-std::atomic<door_state> door_is{door_state::closed};
+std::atomic<door_state> door_is{door_state::open};
 std::atomic<int> connections{0};
 std::mutex fault_mutex;  // the two below
 fault current;
@@ -59,6 +60,28 @@ bool is_fault = false;
 bool ready(int descriptor, short events, std::chrono::milliseconds limit) {
   pollfd watched{descriptor, events, 0};
   return ::poll(&watched, 1, static_cast<int>(limit.count())) > 0;
+}
+
+// Of a member without a name in its header (RFC 1952); empty where it is none.
+std::string from_gzip(std::string_view packed) {
+  constexpr std::size_t header = 10, trailer = 8;
+  std::string content;
+  if (packed.size() < header + trailer) return content;
+  packed = packed.substr(header, packed.size() - header - trailer);
+  boost::beast::zlib::inflate_stream inflate;
+  boost::beast::zlib::z_params at;
+  at.next_in = packed.data();
+  at.avail_in = packed.size();
+  boost::system::error_code error;
+  while (!error) {
+    char piece[16384];
+    at.next_out = piece;
+    at.avail_out = sizeof piece;
+    inflate.write(at, boost::beast::zlib::Flush::sync, error);
+    content.append(piece, sizeof piece - at.avail_out);
+    if (at.avail_in == 0 && at.avail_out != 0) break;
+  }
+  return error && error != boost::beast::zlib::error::end_of_stream ? std::string{} : content;
 }
 
 class exchange {
@@ -93,11 +116,12 @@ class exchange {
     asio::read(socket_, asio::buffer(bytes), error);  // NOLINT(bugprone-unused-return-value): however many they were
   }
   std::string const& body() const { return parser_->get().body(); }
+  std::string content() const { return parser_->get()[http::field::content_encoding] == "gzip" ? from_gzip(body()) : body(); }
   unsigned served() const noexcept { return served_; }
 
   // All but the first `refused`. Returns how many were refused.
   std::size_t take(std::size_t refused = 0) const {
-    auto const ids = span_ids(body());
+    auto const ids = span_ids(content());
     if (!ids) {
       ++book->unknown();
       return 0;
@@ -345,7 +369,7 @@ int main(int argc, char** argv) {
   current = faults().at("none")("");
   asio::io_context context;
   tcp::acceptor acceptor{context, {asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(number(argv[3]))}};
-  std::printf("port %u\n", static_cast<unsigned>(acceptor.local_endpoint().port()));
+  std::puts("ready");
   std::fflush(stdout);
   std::thread{[&, listening = std::move(acceptor)]() mutable { accept_all(context, std::move(listening)); }}.detach();
   char line[256];
