@@ -8647,7 +8647,7 @@ class line_file {
   bool append_locked(std::string& line) {
     if (!open_and_lock()) return false;
     if (!regular_) return write_all(line);
-    if (may_rotate_ && max_bytes_ != 0 && size_ != 0 && size_ + line.size() > max_bytes_) {
+    while (may_rotate_ && max_bytes_ != 0 && size_ != 0 && size_ + line.size() > max_bytes_) {  // others may have filled the next one at once
       what_ = "cannot begin another file: ";
       if (!rotate() || !open_and_lock()) return false;
     }
@@ -8767,7 +8767,7 @@ namespace nanospan::inline v0 {
 struct otlp_file_exporter::state {
   // One line, shared with the thread that writes it.
   struct job {
-    explicit job(std::string const& bytes) : otlp{bytes} {}
+    explicit job(std::string bytes) : otlp{std::move(bytes)} {}
     std::string otlp;
     std::atomic<bool> taken{false};  // by who writes it, or by who does not wait any more for its turn
     std::string error = "out of memory";

@@ -32,7 +32,7 @@ class written_twice final : public nanospan::exporter {
   int batches_ = 0;
 };
 
-std::string const texts[] = {"", "plain", "\"quoted\" \\ /", "two\nlines\r\t", std::string{"n\0l", 3}, "\x01\x1f\x7f", "\xe2\x80\xa8\xe2\x80\xa9\xc2\x85", "\xf0\x9f\x98\x80 \xe2\x82\xac",
+std::string const texts[] = {"", "plain", R"("quoted" \ /)", "two\nlines\r\t", std::string{"n\0l", 3}, "\x01\x1f\x7f", "\xe2\x80\xa8\xe2\x80\xa9\xc2\x85", "\xf0\x9f\x98\x80 \xe2\x82\xac",
                              "not \xff utf-8", "{\"resourceSpans\":[]}"};
 double const numbers[] = {0, -0.0, 0.1, 1e300, 5e-324, -2.5, 12'345'678.25, std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(),
                           std::numeric_limits<double>::quiet_NaN()};

@@ -115,7 +115,7 @@ bool becomes(Condition&& condition) {
   }
   return false;
 }
-bool has(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
+bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 }  // namespace
 
@@ -143,7 +143,7 @@ TEST_CASE("a line that a killed process did not finish is ended before the next"
   folder const in;
   std::string const path = in / "traces.jsonl";
   plain_wait wait;
-  put(path, "{\"resourceSpans\":[{\"sco");
+  put(path, R"({"resourceSpans":[{"sco)");
   otlp_file_exporter tested{{.path = path}};
   REQUIRE(tested.export_batch(named("a"), wait).what == outcome::success);
   put(path, content(path) + "{\"res");  // by another one, meanwhile
@@ -285,7 +285,7 @@ TEST_CASE("a pipe without a reader is refused, and one whose reader hangs is wai
   std::thread reading{[&] {
     char bytes[65'536];
     std::string const end = "\"another\"}]}]}]}\n";
-    while (read.find(end) == read.npos) {
+    while (read.find(end) == std::string::npos) {
       pollfd readable{reader, POLLIN, 0};
       if (::poll(&readable, 1, 60'000) != 1) return;
       if (ssize_t const got = ::read(reader, bytes, sizeof bytes); got > 0) read.append(bytes, static_cast<std::size_t>(got));
@@ -447,13 +447,13 @@ TEST_CASE("after a kill every line but the last is whole, and what was exported 
 TEST_CASE("several processes write whole lines, and begin another file together once") {
   folder const in;
   std::string const path = in / "traces.jsonl";
-  constexpr int processes = 4;
-  constexpr int lines = 150;
+  constexpr std::size_t processes = 4;
+  constexpr std::size_t lines = 150;
   int const nowhere = ::open("/dev/null", O_WRONLY);
   std::vector<pid_t> all;
   all.reserve(processes);
-  for (int i = 0; i < processes; ++i)
-    all.push_back(start_writer(path, "process" + std::to_string(i) + "-", 2'000, lines, nowhere, {.path = {}, .max_bytes = 20'000, .max_files = 1'000}));
+  for (std::size_t i = 0; i < processes; ++i)
+    all.push_back(start_writer(path, "process" + std::to_string(i) + "-", 2'000, static_cast<int>(lines), nowhere, {.path = {}, .max_bytes = 20'000, .max_files = 1'000}));
   for (pid_t const one : all) {
     int status = -1;
     REQUIRE(::waitpid(one, &status, 0) == one);
@@ -467,14 +467,14 @@ TEST_CASE("several processes write whole lines, and begin another file together 
     if (name != "traces.jsonl") CHECK(text.size() > 17'000);  // none was begun too early
     for (std::size_t at = 0; at < text.size();) {
       std::size_t const end = text.find('\n', at);
-      REQUIRE(end != text.npos);
+      REQUIRE(end != std::string::npos);
       found.insert(text.substr(at, end + 1 - at));
       at = end + 1;
     }
   }
   CHECK(found.size() == processes * lines);
-  for (int i = 0; i < processes; ++i)
-    for (int k = 0; k < lines; ++k) REQUIRE(found.count(line_of(named("process" + std::to_string(i) + "-" + std::to_string(k), 2'000))) == 1);
+  for (std::size_t i = 0; i < processes; ++i)
+    for (std::size_t k = 0; k < lines; ++k) REQUIRE(found.count(line_of(named("process" + std::to_string(i) + "-" + std::to_string(k), 2'000))) == 1);
 }
 
 TEST_CASE("a file that may not be written to is worth another attempt") {

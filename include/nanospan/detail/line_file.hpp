@@ -45,7 +45,7 @@ class line_file {
   bool append_locked(std::string& line) {
     if (!open_and_lock()) return false;
     if (!regular_) return write_all(line);
-    if (may_rotate_ && max_bytes_ != 0 && size_ != 0 && size_ + line.size() > max_bytes_) {
+    while (may_rotate_ && max_bytes_ != 0 && size_ != 0 && size_ + line.size() > max_bytes_) {  // others may have filled the next one at once
       what_ = "cannot begin another file: ";
       if (!rotate() || !open_and_lock()) return false;
     }

@@ -25,7 +25,7 @@ namespace nanospan::inline v0 {
 struct otlp_file_exporter::state {
   // One line, shared with the thread that writes it.
   struct job {
-    explicit job(std::string const& bytes) : otlp{bytes} {}
+    explicit job(std::string bytes) : otlp{std::move(bytes)} {}
     std::string otlp;
     std::atomic<bool> taken{false};  // by who writes it, or by who does not wait any more for its turn
     std::string error = "out of memory";
