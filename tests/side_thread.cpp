@@ -215,7 +215,10 @@ TEST_CASE("a side thread that has nothing to do is gone when who had it is") {
   static std::atomic<bool> gone;
   gone = false;
   struct at_its_end {
-    ~at_its_end() { gone = true; }
+    ~at_its_end() {
+      ::usleep(20'000);  // who does not wait is gone by then
+      gone = true;
+    }
   };
   {
     side_thread tested;
