@@ -26,6 +26,8 @@ need clang-tidy-19 command -v clang-tidy-19
 need shellcheck command -v shellcheck
 need valgrind command -v valgrind
 need libboost-dev has_header boost/version.hpp
+need libssl-dev has_header openssl/ssl.h
+need openssl command -v openssl
 need zlib1g-dev has_header zlib.h
 need libprotobuf-dev has_header google/protobuf/message.h
 need catch2 bash -c 'ls /usr/lib/cmake/Catch2/Catch2Config.cmake /usr/lib/*/cmake/Catch2/Catch2Config.cmake /usr/share/cmake/Catch2/Catch2Config.cmake /usr/local/lib/cmake/Catch2/Catch2Config.cmake 2>/dev/null | grep -q .'

@@ -237,6 +237,18 @@ class ways(unittest.TestCase):
             self.cmake("--build", "build", "--target", "charge")
             shutil.rmtree(self.shop / "build")
 
+    def test_tls(self):
+        self.install(self.nanospan, self.home / ".local")
+        self.write_project()
+        project = self.shop / "CMakeLists.txt"
+        project.write_text(project.read_text(encoding="utf-8").replace("nanospan::implementation", "nanospan::tls"), encoding="utf-8")
+        prefix = f"-DCMAKE_PREFIX_PATH={self.home / '.local'}"
+        self.assert_refused(self.execute("cmake", "-S", ".", "-B", "refused", prefix, "-DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON"), "OpenSSL::SSL")
+        self.configure(prefix)
+        self.cmake("--build", "build")
+        self.assert_shop_works("build/shop")
+        self.assertIn("SSL_connect", self.run_("nm", "-D", "build/shop"))
+
     def test_presets(self):
         presets = re.findall(r'^  "([^"]+)"', self.cmake("-S", self.nanospan, "--list-presets"), re.MULTILINE)
         self.assertIn("tests", presets)

@@ -115,7 +115,9 @@ class tls_stream : public socket_stream {
       named = ::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(session_.get()), host.c_str()) == 1;
     } else {
       ::SSL_set_hostflags(session_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-      named = ::SSL_set1_host(session_.get(), host.c_str()) == 1 && SSL_set_tlsext_host_name(session_.get(), host.c_str()) == 1;
+      // SSL_set_tlsext_host_name, without its cast.
+      named = ::SSL_set1_host(session_.get(), host.c_str()) == 1 &&
+              ::SSL_ctrl(session_.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(host.c_str())) == 1;
     }
     if (!named) return last_error();
     error_code error;

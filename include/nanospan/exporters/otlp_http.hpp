@@ -177,9 +177,10 @@ std::string otlp_http_exporter::state::why_broken(detail::http_answer_reader con
   if (detail::is_timeout(error)) return sent ? "no answer in time" : "the request could not be sent in time";
   bool const cut_short = error == http::error::end_of_stream || error == http::error::partial_message;
   if (answer.error() && answer.begun() && !cut_short) return detail::why_unreadable(answer.first_bytes());
+  // Cut short, and yet it shows what it was.
+  if (answer.begun() && !std::string_view{"HTTP/1."}.starts_with(answer.first_bytes().substr(0, 7))) return detail::why_unreadable(answer.first_bytes());
   // Some close as soon as they see what they do not understand.
-  std::string_view const hint = url.port == 4317 ? ": a gRPC port? OTLP over HTTP usually has port 4318" : "";
-  if (answer.begun() && detail::why_unreadable(answer.first_bytes()).find("not HTTP") == std::string::npos) return detail::why_unreadable(answer.first_bytes());
+  std::string_view const hint = answer.begun() ? "" : url.port == 4317 ? ". A gRPC port? OTLP over HTTP usually has port 4318" : ". Does that port speak HTTP, and not TLS?";
   return detail::joined({cut_short ? std::string{answer.begun() ? "the answer breaks off" : "the connection was closed without an answer"} : error.message(), hint});
 }
 
