@@ -7,11 +7,13 @@
 
 #include "catch.hpp"
 #include "support/faulty_collector.hpp"
+#include "support/resources.hpp"
 #include "support/witness.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -93,6 +95,7 @@ enum class outage : std::uint8_t { at_start, brief, beyond_retry_limit, beyond_q
 constexpr std::pair<outage, char const*> outages[] = {
     {outage::at_start, "at the start"}, {outage::brief, "short"}, {outage::beyond_retry_limit, "beyond retry_limit"}, {outage::beyond_queue, "beyond queue"}, {outage::at_end, "at the end"}};
 
+constexpr std::uint64_t most_growth_bytes = 256u << 20;  // of the process, whatever a collector sends; a sanitizer's share included
 constexpr std::size_t batch_bytes = 4u << 10;
 constexpr auto shutdown_limit = 400ms;
 constexpr auto generous = 10s;  // of what is over at once but for a machine that is busy otherwise
@@ -118,7 +121,12 @@ class recorder {
 
  private:
   void run() {
+    std::uint64_t const resident_at_first = support::resident_bytes();
     for (; !over_; std::this_thread::sleep_for(1ms)) {
+      if (support::resident_bytes() > resident_at_first + most_growth_bytes) {
+        std::fputs("a collector made the process grow\n", stderr);
+        std::abort();  // before it is the machine's
+      }
       for (int i = 0; i < 2; ++i, ++recorded_) {
         NANOSPAN("work", {"number", recorded_.load()}, {"who", "the fault matrix"});
       }

@@ -7,6 +7,7 @@
 
 #include "catch.hpp"
 #include "support/recorded.hpp"
+#include "support/resources.hpp"
 #include "support/sink_process.hpp"
 #include "support/slots.hpp"
 
@@ -23,7 +24,6 @@
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
-#include <unistd.h>
 
 using namespace std::chrono_literals;
 using nanospan::stats;
@@ -64,11 +64,7 @@ memory used() {
 #if defined(__GLIBC__)
   ::malloc_trim(0);  // what is free and not given back would be noise
 #endif
-  if (std::FILE* const file = std::fopen("/proc/self/statm", "r")) {
-    unsigned long long total = 0, resident = 0;
-    if (std::fscanf(file, "%llu %llu", &total, &resident) == 2) now.resident_bytes = resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-    std::fclose(file);
-  }
+  now.resident_bytes = support::resident_bytes();
   return now;
 }
 

@@ -7,6 +7,7 @@
 #include <nanospan.hpp>
 
 #include "support/faulty_collector.hpp"
+#include "support/resources.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,7 +15,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <random>
@@ -86,20 +86,7 @@ struct resources {
   std::uint64_t descriptors = 0;
   std::uint64_t threads = 0;
 };
-std::uint64_t count_files(char const* folder) {
-  std::filesystem::directory_iterator const all{folder};
-  return static_cast<std::uint64_t>(std::distance(begin(all), end(all)));
-}
-resources used() {
-  resources now{0, count_files("/proc/self/fd"), count_files("/proc/self/task")};
-  if (std::FILE* const status = std::fopen("/proc/self/status", "r")) {
-    unsigned long long kib = 0;
-    for (char line[256]; std::fgets(line, sizeof line, status) != nullptr;)
-      if (std::sscanf(line, "RssAnon: %llu", &kib) == 1) now.memory_kib = kib;
-    std::fclose(status);
-  }
-  return now;
-}
+resources used() { return {support::resident_bytes() >> 10, support::count_entries("/proc/self/fd"), support::count_entries("/proc/self/task")}; }
 
 class soak {
  public:
