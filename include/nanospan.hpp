@@ -11,6 +11,7 @@
 #include <nanospan/version.hpp>
 #include <nanospan/config.hpp>
 #include <nanospan/shared.hpp>
+#include <nanospan/detail/memory_account.hpp>
 #include <nanospan/id.hpp>
 #include <nanospan/context.hpp>
 #include <nanospan/detail/utf8.hpp>
@@ -57,6 +58,7 @@
 #include <nanospan/detail/guest_thread.hpp>
 #include <nanospan/detail/silence.hpp>
 #include <nanospan/detail/batch_account.hpp>
+#include <nanospan/detail/charged_batch.hpp>
 #include <nanospan/detail/turn.hpp>
 #include <nanospan/detail/wake_up.hpp>
 #include <nanospan/detail/side_thread.hpp>

@@ -134,6 +134,95 @@ class shared {
 
 }  // namespace nanospan::inline v0
 
+// ---- nanospan/detail/memory_account.hpp ----------------------------------------------------------------------------------------
+
+// The account, in bytes, of what holds spans beside the rings, which have a limit of their own: blocks of spans that outgrew their buffer, the batch that is being made,
+// encoded batches. Whoever allocates charges first, and does without where that is refused. Any thread; never on the way of a usual span.
+
+namespace nanospan::inline v0::detail {
+
+class memory_account {
+ public:
+  // For the background's half: batches. False, and nothing changed, where the limit would be passed.
+  bool charge(std::uint64_t bytes) noexcept { return charge_up_to(limit(), bytes); }
+  // For blocks, which leave alone what encoding them will take.
+  bool charge_recording(std::uint64_t bytes) noexcept {
+    if (charge_up_to(limit_of_recording(), bytes)) return true;
+    refused_.store(bytes, std::memory_order_relaxed);
+    return false;
+  }
+  // What recording was refused last, since this was asked: the background makes room for it. Zero: nothing.
+  std::uint64_t take_refused() noexcept {
+    if (refused_.load(std::memory_order_relaxed) == 0) [[likely]]
+      return 0;
+    return refused_.exchange(0, std::memory_order_relaxed);
+  }
+  bool has_room_to_record(std::uint64_t bytes) const noexcept {
+    std::uint64_t const most = limit_of_recording();
+    return bytes <= most && used() <= most - bytes;
+  }
+  // Not below nothing: a forked child may let go of what its parent was charged for.
+  void release(std::uint64_t bytes) noexcept {
+    std::uint64_t now = used();
+    while (!bytes_.compare_exchange_weak(now, now > bytes ? now - bytes : 0, std::memory_order_relaxed)) {}
+  }
+
+  // Relaxed, all of them: the sum orders nothing, and is never passed because it is what is compared and exchanged.
+  std::uint64_t used() const noexcept { return bytes_.load(std::memory_order_relaxed); }
+  std::uint64_t limit() const noexcept { return limit_.load(std::memory_order_relaxed); }
+  void set_limit(std::uint64_t limit, std::uint64_t kept_free_for_batches) noexcept {
+    limit_.store(limit, std::memory_order_relaxed);
+    kept_free_.store(kept_free_for_batches, std::memory_order_relaxed);
+  }
+  // In a forked child: it is all the parent's.
+  void reset() noexcept { bytes_.store(0, std::memory_order_relaxed); }
+
+ private:
+  std::uint64_t limit_of_recording() const noexcept {
+    std::uint64_t const most = limit();
+    std::uint64_t const kept = kept_free_.load(std::memory_order_relaxed);
+    return most > kept ? most - kept : 0;
+  }
+  bool charge_up_to(std::uint64_t most, std::uint64_t bytes) noexcept {
+    std::uint64_t now = used();
+    do {
+      if (bytes > most || now > most - bytes) return false;
+    } while (!bytes_.compare_exchange_weak(now, now + bytes, std::memory_order_relaxed));
+    return true;
+  }
+
+  std::atomic<std::uint64_t> bytes_{0};
+  std::atomic<std::uint64_t> limit_{32u << 20};
+  std::atomic<std::uint64_t> kept_free_{8u << 20};
+  std::atomic<std::uint64_t> refused_{0};
+};
+NANOSPAN_DETAIL_SHARED inline constinit memory_account span_memory{};
+
+// So many bytes of it, given back with this object.
+class memory_charge {
+ public:
+  memory_charge() noexcept = default;
+  memory_charge(memory_charge&& other) noexcept : bytes_{std::exchange(other.bytes_, 0)} {}
+  memory_charge& operator=(memory_charge other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~memory_charge() {
+    if (bytes_ != 0) span_memory.release(bytes_);
+  }
+  // False, and nothing changed, where the account refuses.
+  bool add(std::uint64_t bytes) noexcept {
+    if (!span_memory.charge(bytes)) return false;
+    bytes_ += bytes;
+    return true;
+  }
+
+ private:
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace nanospan::inline v0::detail
+
 // ---- nanospan/id.hpp -----------------------------------------------------------------------------------------------------------
 
 // Trace and span ids: bytes, lowercase hex, validity, and their random generation.
@@ -1508,8 +1597,9 @@ struct scope_payload {
 };
 // Payload of heap_block: where the entries are instead.
 struct heap_payload {
-  std::byte* block;    // from malloc, owned by the record
-  std::uint64_t used;  // bytes of entries
+  std::byte* block;        // from malloc, owned by the record
+  std::uint32_t used;      // bytes of entries
+  std::uint32_t capacity;  // bytes of it all, as the memory account has them
 };
 enum class status_code : std::uint8_t { unset = 0, ok = 1, error = 2 };  // OTLP's numbers
 
@@ -1815,7 +1905,7 @@ class entry_buffer {
   }
   // Lets go of all that it holds.
   void discard() noexcept {
-    if (on_heap()) std::free(entries_);
+    if (on_heap()) free_block(as_payload());
     start();
   }
   // What `other` holds; that one holds nothing any more.
@@ -1831,6 +1921,13 @@ class entry_buffer {
   std::byte* bytes() const noexcept { return entries_; }
   std::uint32_t size() const noexcept { return used_; }
   bool on_heap() const noexcept { return entries_ != inline_; }
+  // Of one on the heap: what a record says in the place of the entries.
+  heap_payload as_payload() const noexcept { return {entries_, used_, capacity_ + spare_bytes}; }
+  static void free_block(heap_payload const& heap) noexcept {
+    if (heap.block == nullptr) return;
+    std::free(heap.block);
+    span_memory.release(heap.capacity);
+  }
   // Has the span end the slow way, where left_by_exception() is asked.
   void watch_exceptions() noexcept {
     exceptions = static_cast<std::uint16_t>(std::uncaught_exceptions());
@@ -1916,6 +2013,7 @@ class entry_buffer {
     if (dropped == 0) return;
     capacity_ += spare_bytes;  // kept for this
     if (std::byte* const place = append({nullptr, 0, entry_type::dropped, false}, sizeof dropped)) std::memcpy(place, &dropped, sizeof dropped);
+    capacity_ -= spare_bytes;
   }
 
  private:
@@ -1960,8 +2058,13 @@ class entry_buffer {
     if (used_ + size > max_entry_bytes) return false;
     std::uint32_t const wanted = std::bit_ceil(used_ + size);
     std::uint32_t const capacity = wanted < 1024 - spare_bytes ? 1024 - spare_bytes : wanted;  // of a size that allocators keep at hand
+    std::uint32_t const more = on_heap() ? capacity - capacity_ : capacity + spare_bytes;
+    if (!span_memory.charge_recording(more)) return false;
     void* const block = std::realloc(on_heap() ? entries_ : nullptr, capacity + spare_bytes);
-    if (block == nullptr) return false;
+    if (block == nullptr) {
+      span_memory.release(more);
+      return false;
+    }
     if (!on_heap()) std::memcpy(block, inline_, used_);
     entries_ = static_cast<std::byte*>(block);
     capacity_ = capacity;
@@ -2272,9 +2375,11 @@ NANOSPAN_DETAIL_COLD inline std::byte* map_touched(std::size_t bytes) noexcept {
 inline std::byte* allocate_ring_memory(std::size_t bytes) noexcept {
   std::uint64_t const limit = registry.ring_memory_limit_bytes.load(std::memory_order_relaxed);
   // Relaxed: the sum orders nothing, and is never passed because each adds before it maps.
-  if (registry.ring_memory_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes <= limit) {
-    if (std::byte* const memory = map_touched(bytes)) return memory;
-  }
+  std::uint64_t used = registry.ring_memory_bytes.load(std::memory_order_relaxed);
+  do {
+    if (bytes > limit || used > limit - bytes) return nullptr;
+  } while (!registry.ring_memory_bytes.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
+  if (std::byte* const mapped = map_touched(bytes)) return mapped;
   registry.ring_memory_bytes.fetch_sub(bytes, std::memory_order_relaxed);
   return nullptr;
 }
@@ -2366,6 +2471,7 @@ inline void forget_parent() noexcept {
     slot.state.store(slot.ring.attached() ? slot_state::ready : slot_state::empty, std::memory_order_relaxed);
   });
   registry.dropped_no_slot.store(0, std::memory_order_relaxed);
+  span_memory.reset();
   if (this_thread.slot != nullptr) this_thread.random.seed();
 }
 
@@ -3538,6 +3644,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     entries_.append_dropped();
     std::byte* const bytes = entries_.bytes();
     std::uint32_t const used = entries_.size();
+    detail::heap_payload const heap = entries_.as_payload();
     if (!entries_.on_heap()) {
       hand_over(thread, bytes, used);
       return;
@@ -3545,14 +3652,14 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     // A few kibibytes travel in the ring: the block is free again at once, and here, for the thread's next span.
     if (used <= most_copied_bytes && thread.slot != nullptr && used <= thread.slot->ring.capacity() / 16) {
       hand_over(thread, bytes, used, true);
-      std::free(bytes);
+      detail::entry_buffer::free_block(heap);
       return;
     }
     struct {
       std::uint64_t word;
       detail::heap_payload payload;
-    } const instead{detail::entry_word({nullptr, 0, detail::entry_type::heap_block, false}, sizeof(detail::heap_payload)), {bytes, used}};
-    if (!hand_over(thread, &instead, sizeof instead)) std::free(bytes);
+    } const instead{detail::entry_word({nullptr, 0, detail::entry_type::heap_block, false}, sizeof(detail::heap_payload)), heap};
+    if (!hand_over(thread, &instead, sizeof instead)) detail::entry_buffer::free_block(heap);
   }
   // Writes the record into the ring of the thread that ends the span. False: dropped, and counted.
   NANOSPAN_DETAIL_INLINE bool hand_over(detail::thread_block& thread, void const* entries, std::uint32_t entry_bytes, bool are_many = false) noexcept {
@@ -4524,11 +4631,18 @@ struct options {
   /// records in 7 ms at 2 million spans a second, which is how long a busy system may keep the background thread waiting.
   std::size_t ring_bytes = 2u << 20;
   /// Of all rings together, touched as they are made; at least twice ring_bytes. When half of it is used (16 threads by default) new threads get smaller rings, down to
-  /// 16 KiB, so that a thousand threads all trace; beyond it their spans are counted drops.
-  std::size_t ring_memory_limit_bytes = 64u << 20;
+  /// 16 KiB, so that a thousand threads all trace; beyond it their spans are counted drops. Zero: 64 MiB, or less where memory_limit_bytes is set: two thirds of that,
+  /// and two batches less than it.
+  std::size_t ring_memory_limit_bytes = 0;
 
-  /// Of all that holds spans: rings, blocks of spans that outgrew their buffer, the batch that is being made, encoded batches that wait.
-  std::size_t memory_limit_bytes = 96u << 20;
+  /// Of all that holds spans, never passed: rings, blocks of spans that outgrew their buffer of 256 bytes, the batch that is being made, encoded batches that wait or are being
+  /// sent (stats().memory_bytes). What rings may have is theirs, so that it is at least ring_memory_limit_bytes and two batches (max_batch_bytes). Zero: ring_memory_limit_bytes, max_queue_bytes and four batches; 96 MiB where
+  /// all of them are left alone. Where it is reached a new thread gets no ring (dropped.no_ring), a span that outgrows its buffer no block (its entries are left out, and counted on
+  /// it), and the oldest batches leave the queue (to the fallback, or dropped.queue_full); what is then left without memory is dropped.no_memory. A span has one mebibyte of
+  /// entries at most; on the wire its attributes take six, and its events and links together, with what is beyond left out and counted on it.
+  /// Rings are never given back: what those of an earlier provider have beyond ring_memory_limit_bytes is added. Contexts that carry tracestate or baggage are the program's, and not
+  /// counted: extract() makes none of more than 24 KiB.
+  std::size_t memory_limit_bytes = 0;
 
   /// The most that the provider's destructor takes, flush included.
   duration shutdown_limit = duration::of_milliseconds(2'000);
@@ -4960,6 +5074,8 @@ inline stats_snapshot stats() noexcept {
   now.queue_limit_bytes = done.queue_limit_bytes.load(std::memory_order_relaxed);
   now.ring_memory_bytes = detail::registry.ring_memory_bytes.load(std::memory_order_relaxed);
   now.ring_memory_limit_bytes = detail::registry.ring_memory_limit_bytes.load(std::memory_order_relaxed);
+  now.memory_bytes = now.ring_memory_bytes + detail::span_memory.used();
+  now.memory_limit_bytes = detail::span_memory.limit() + (now.ring_memory_bytes > now.ring_memory_limit_bytes ? now.ring_memory_bytes : now.ring_memory_limit_bytes);
   // After what became of them.
   now.passed = done.passed.read();
   std::uint64_t const returned = now.exported + now.rejected + now.unconfirmed + now.dropped.export_failed + now.passed_queue_full + now.passed_shutdown;
@@ -5314,6 +5430,20 @@ class batch_account {
   std::uint64_t spans_;
   std::uint64_t first_attempt_ = 0;
   bool unanswered_ = false;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/charged_batch.hpp -----------------------------------------------------------------------------------------
+
+// A batch in the queue, and what the memory account was charged for it: given back when the batch goes. Background thread.
+
+namespace nanospan::inline v0::detail {
+
+struct charged_batch : batch {
+  // Of one that nobody was charged for, too.
+  explicit(false) charged_batch(batch&& spans, memory_charge&& charge = {}) noexcept : batch{std::move(spans)}, held{std::move(charge)} {}
+  memory_charge held;
 };
 
 }  // namespace nanospan::inline v0::detail
@@ -6052,7 +6182,7 @@ class environment {
 // ---- nanospan/wire.hpp ---------------------------------------------------------------------------------------------------------
 
 // Protobuf wire primitives. Writing goes back to front: a message's bytes are there before its length is asked for, so nothing is sized
-// twice, nothing is moved, and every length is minimal. Reading trusts nothing: it is for what a remote party sent, too. Any thread.
+// twice, nothing is moved, and every length is minimal; what grows is charged to the memory account. Reading trusts nothing: it is for what a remote party sent, too. Any thread.
 
 #include <memory>
 
@@ -6066,14 +6196,24 @@ class reverse_writer {
   static constexpr std::size_t max_varint_bytes = 10;
 
   reverse_writer() noexcept = default;
-  // With room for so many bytes. Throws std::bad_alloc.
-  explicit reverse_writer(std::size_t bytes) { grow(bytes); }
+  // With room for so many bytes, of which the account knows nothing: for what is short, and soon gone. Throws std::bad_alloc.
+  explicit reverse_writer(std::size_t bytes) { move_to(std::unique_ptr<std::byte[]>{new std::byte[bytes]}, bytes); }
 
   std::size_t size() const noexcept { return static_cast<std::size_t>(end_ - at_); }
   std::string_view view() const noexcept { return {reinterpret_cast<char const*>(at_), size()}; }
   void clear() noexcept { at_ = end_; }
   // Takes back what was written since size() was `size`.
   void rewind(std::size_t size) noexcept { at_ = end_ - size; }
+  std::size_t capacity() const noexcept { return static_cast<std::size_t>(end_ - memory_.get()); }
+  // Keeps no more room than what is written needs. Without memory it stays as it is.
+  void shrink() noexcept {
+    std::size_t const wanted = size() < least_capacity ? least_capacity : size();
+    if (wanted >= capacity()) return;
+    std::unique_ptr<std::byte[]> smaller{new (std::nothrow) std::byte[wanted]};
+    if (smaller == nullptr) return;
+    move_to(std::move(smaller), wanted);
+    charge_ = {};
+  }
 
   // Room for `bytes` more. Throws std::bad_alloc, having changed nothing.
   void require(std::size_t bytes) {
@@ -6152,19 +6292,28 @@ class reverse_writer {
     at_ -= sizeof value;
     std::memcpy(at_, &value, sizeof value);
   }
+  // Half as much again at least, where the account has it; no more, for while it moves there are two.
   NANOSPAN_DETAIL_COLD void grow(std::size_t bytes) {
+    std::size_t const least = size() + bytes;
+    std::size_t const usual = capacity() == 0 ? least_capacity : capacity() + capacity() / 2;
+    std::size_t larger = least < usual ? usual : least;
+    memory_charge charge;
+    if (!charge.add(larger) && !charge.add(larger = least)) throw std::bad_alloc{};
+    move_to(std::unique_ptr<std::byte[]>{new std::byte[larger]}, larger);  // uninitialised
+    charge_ = std::move(charge);
+  }
+  void move_to(std::unique_ptr<std::byte[]>&& memory, std::size_t bytes) noexcept {
     std::size_t const used = size();
-    auto capacity = static_cast<std::size_t>(end_ - memory_.get());
-    do capacity = capacity < 4096 ? 4096 : capacity * 2;
-    while (capacity - used < bytes);
-    std::unique_ptr<std::byte[]> larger{new std::byte[capacity]};  // uninitialised
-    std::byte* const end = larger.get() + capacity;
+    std::byte* const end = memory.get() + bytes;
     if (used != 0) std::memcpy(end - used, at_, used);
-    memory_ = std::move(larger);
+    memory_ = std::move(memory);
     end_ = end;
     at_ = end - used;
   }
 
+  static constexpr std::size_t least_capacity = 4096;
+
+  memory_charge charge_;  // for what is next
   std::unique_ptr<std::byte[]> memory_;
   std::byte* end_ = nullptr;
   std::byte* at_ = nullptr;  // the first byte written
@@ -6577,6 +6726,22 @@ class attribute_set {
   keyed_entry const& operator[](std::size_t at) const noexcept { return chosen_[at]; }
   void erase(std::size_t at) noexcept { std::move(&chosen_[at + 1], &chosen_[count_--], &chosen_[at]); }
 
+  // The same, closer.
+  std::size_t estimate(std::size_t entry_bytes) const noexcept { return bytes_ + 3 * entry_bytes + 32 * (count_ + 1); }
+  // Leaves out the last ones where write() might write more than that, and counts them.
+  NANOSPAN_DETAIL_COLD void fit(std::size_t most) {
+    std::size_t sum = 0;
+    std::size_t fitting = 0;
+    for (; fitting < count_; ++fitting) {
+      entry_view const& one = chosen_[fitting].entry;
+      std::size_t const type_name = one.type() == entry_type::type_name ? text_bound(demangled(one.text()).size()) : 0;
+      sum += 3 * one.value_size() + chosen_[fitting].key_bound() + type_name + 32;
+      if (sum > most) break;
+    }
+    dropped_ += count_ - fitting;
+    count_ = fitting;
+  }
+
   void write(reverse_writer& to, std::uint32_t field, std::size_t longest) const {
     for (std::size_t at = count_; at-- != 0;) {
       std::size_t const since = to.size();
@@ -6796,6 +6961,13 @@ class collected_span {
     return nullptr;
   }
   std::size_t kept_bytes() const noexcept { return entry_bytes_; }
+  // The others are dropped.
+  void keep_first(std::size_t events, std::size_t links) noexcept {
+    dropped_events += event_count_ - events;
+    dropped_links += link_count_ - links;
+    event_count_ = events;
+    link_count_ = links;
+  }
 
   // Baggage of those keys becomes attributes.
   void copy_baggage(std::vector<std::string> keys) { baggage_ = baggage_attributes{std::move(keys)}; }
@@ -7098,6 +7270,7 @@ class configuration {
     auto const is = [](char const* name, auto value, char const* must) {
       return joined({"options.", name, " is ", std::to_string(value), "; it must be ", must});
     };
+    complete_ring_memory();
     options const& o = options_;
     require(o.max_batch_bytes >= 1024 && o.max_batch_bytes <= 16u << 20, is("max_batch_bytes", o.max_batch_bytes, "from 1 KiB to 16 MiB"));
     require(o.max_queue_bytes == 0 || o.max_queue_bytes >= o.max_batch_bytes, is("max_queue_bytes", o.max_queue_bytes, "at least max_batch_bytes"));
@@ -7113,6 +7286,10 @@ class configuration {
     require(std::has_single_bit(o.ring_bytes) && o.ring_bytes >= 16384 && o.ring_bytes <= 1u << 30,
             is("ring_bytes", o.ring_bytes, "a power of two from 16 KiB to 1 GiB"));
     require(o.ring_memory_limit_bytes / 2 >= o.ring_bytes, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least twice options.ring_bytes"));
+    require(o.ring_memory_limit_bytes <= std::size_t{1} << 40, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at most 1 TiB"));
+    std::size_t const least = sum(o.ring_memory_limit_bytes, 2 * o.max_batch_bytes);
+    require(o.memory_limit_bytes == 0 || o.memory_limit_bytes >= least, is("memory_limit_bytes", o.memory_limit_bytes,
+            joined({"at least options.ring_memory_limit_bytes and twice options.max_batch_bytes, which is ", std::to_string(least)}).c_str()));
     for (std::string const& key : o.baggage_attributes)
       require(is_token(key), joined({"options.baggage_attributes has \"", key, "\"; no key of baggage is like that"}));
     require(o.background_name.size() <= 15, joined({"options.background_name is \"", o.background_name, "\"; it must have at most 15 bytes"}));
@@ -7144,6 +7321,14 @@ class configuration {
   }
 
  private:
+  static constexpr std::size_t sum(std::size_t a, std::size_t b) noexcept { return a > ~std::size_t{0} - b ? ~std::size_t{0} : a + b; }
+  void complete_ring_memory() const {
+    if (options_.ring_memory_limit_bytes != 0) return;
+    constexpr std::size_t usual = 64u << 20;
+    std::size_t const all = options_.memory_limit_bytes;
+    std::size_t const batches = 2 * options_.max_batch_bytes;
+    options_.ring_memory_limit_bytes = all == 0 ? usual : std::min({usual, all / 3 * 2, all > batches ? all - batches : 0});
+  }
   void complete_propagators() const {
     constexpr char const* name = "OTEL_PROPAGATORS";
     auto const given = environment::text(name);
@@ -7202,6 +7387,8 @@ class configuration {
     if (options_.max_batch_spans == 0) options_.max_batch_spans = spans;
     if (options_.max_queue_bytes == 0)
       options_.max_queue_bytes = queue_spans ? std::max<std::size_t>(*queue_spans * assumed_span_bytes, options_.max_batch_bytes) : 16u << 20;
+    if (options_.memory_limit_bytes == 0)
+      options_.memory_limit_bytes = sum(sum(options_.ring_memory_limit_bytes, options_.max_queue_bytes), 4 * options_.max_batch_bytes);
     auto const delay = env_.milliseconds("OTEL_BSP_SCHEDULE_DELAY");
     if (options_.schedule_delay == duration::unset()) options_.schedule_delay = delay.value_or(duration::of_milliseconds(5'000));
     auto const limit = env_.timeout("OTEL_BSP_EXPORT_TIMEOUT");
@@ -7486,11 +7673,13 @@ class otlp_encoder {
 
   std::size_t span_count() const noexcept { return spans_; }
   std::size_t bytes() const noexcept { return bytes_; }
+  // Of the span that is being added.
+  std::size_t entry_bytes() const noexcept { return span_.kept_bytes(); }
 
-  // Appends a record's span, once `hook(ended_span&)` has seen it; false where that dropped it. Throws std::bad_alloc and what the hook throws, the batch
-  // unchanged.
-  template <typename Hook>
-  bool add(std::byte const* record, clock_converter const& clock, Hook&& hook) {
+  // Appends a record's span, once `hook(ended_span&)` has seen it; false where that dropped it. Where there is no memory it tries again for as long as
+  // `make_room()`, which may cut the batch, says that it made some for it. Throws std::bad_alloc and what the hook throws, the batch unchanged.
+  template <typename Hook, typename MakeRoom>
+  bool add(std::byte const* record, clock_converter const& clock, Hook&& hook, MakeRoom&& make_room) {
     span_.collect(record);
     record_header const& header = span_.header;
     bool const monotonic = (header.meta.flags & monotonic_ticks) != 0;
@@ -7503,16 +7692,22 @@ class otlp_encoder {
     if (shown.dropped()) return false;
 
     reverse_writer& out = span_.scope->spans;
-    std::size_t const before = out.size();
-    try {
-      write_span(out, clock, {start, end});
-    } catch (...) {
-      out.rewind(before);
-      throw;
+    for (;;) {
+      std::size_t const before = out.size();
+      try {
+        write_span(out, clock, {start, end});
+        ++spans_;
+        bytes_ += out.size() - before;
+        return true;
+      } catch (...) {
+        out.rewind(before);
+        if (!make_room()) throw;
+      }
     }
-    ++spans_;
-    bytes_ += out.size() - before;
-    return true;
+  }
+  template <typename Hook>
+  bool add(std::byte const* record, clock_converter const& clock, Hook&& hook) {
+    return add(record, clock, std::forward<Hook>(hook), [] { return false; });
   }
   void add(std::byte const* record, clock_converter const& clock) {
     add(record, clock, [](ended_span const&) {});
@@ -7521,18 +7716,15 @@ class otlp_encoder {
   site const* lost_context() const noexcept { return span_.lost_context ? span_.header.from : nullptr; }
 
   // The spans so far as a request; empty afterwards. Throws std::bad_alloc, nothing changed.
-  batch cut() {
+  charged_batch cut() {
     scope_list& scopes = span_.scopes();
-    reverse_writer* first = nullptr;
+    reverse_writer* const first = &first_in_batch().spans;
     std::size_t rest = resource_.size() + 64;
     for (scope_spans& one : scopes) {
       one.before_cut = one.spans.size();
       rest += one.envelope.size() + 64;
-      if (one.empty()) continue;
-      if (first == nullptr) first = &one.spans;
-      else rest += one.spans.size();
+      if (!one.empty() && &one.spans != first) rest += one.spans.size();
     }
-    if (first == nullptr) first = &scopes.begin()->spans;
     first->require(rest);
     // The first one's spans are there already; before them come the others', as they are.
     for (scope_spans& one : scopes) {
@@ -7548,7 +7740,9 @@ class otlp_encoder {
     first->bytes_field(1, resource_);  // ResourceSpans.resource
     first->end_message(1, 0);          // ExportTraceServiceRequest.resource_spans
     try {
-      batch done{std::string{first->view()}, spans_};
+      memory_charge held;
+      if (!held.add(first->size())) throw std::bad_alloc{};
+      charged_batch done{{std::string{first->view()}, spans_}, std::move(held)};
       clear();
       return done;
     } catch (...) {
@@ -7557,10 +7751,17 @@ class otlp_encoder {
     }
   }
   void clear() noexcept {
-    for (scope_spans& one : span_.scopes()) one.spans.rewind(one.behind);
+    for (scope_spans& one : span_.scopes()) {
+      one.spans.rewind(one.behind);
+      if (one.spans.capacity() > most_idle_bytes) [[unlikely]]
+        one.spans.shrink();
+    }
     spans_ = 0;
     bytes_ = 0;
   }
+  // Gives memory back that other scopes need not than the one that is written to. False where there was none.
+  bool trim() noexcept { return trim_but(*span_.scope); }
+  bool trim_to_cut() noexcept { return trim_but(first_in_batch()); }
   // Baggage of those keys becomes attributes of spans.
   void copy_baggage(std::vector<std::string> keys) { span_.copy_baggage(std::move(keys)); }
   // No literal is known any more. What is encoded refers to none.
@@ -7574,10 +7775,34 @@ class otlp_encoder {
     std::uint64_t start;
     std::uint64_t end;
   };
+  // The scope whose memory becomes the batch's.
+  scope_spans& first_in_batch() noexcept {
+    scope_list& scopes = span_.scopes();
+    for (scope_spans& one : scopes)
+      if (!one.empty()) return one;
+    return *scopes.begin();
+  }
+  NANOSPAN_DETAIL_COLD bool trim_but(scope_spans const& used) noexcept {
+    bool trimmed = false;
+    for (scope_spans& one : span_.scopes()) {
+      if (&one == &used) continue;
+      std::size_t const before = one.spans.capacity();
+      one.spans.shrink();
+      trimmed |= one.spans.capacity() < before;
+    }
+    return trimmed;
+  }
+  // Throws std::bad_alloc, nothing whole written.
   void write_span(reverse_writer& out, clock_converter const& clock, times of_span) {
     record_header const& header = span_.header;
+    if (span_.kept_bytes() > most_plain_bytes && span_.event_count() + span_.link_count() != 0) [[unlikely]]
+      fit_events_and_links();
     // What is left to be written after each event and link finds this room again: they ask for theirs besides.
-    std::size_t const rest = 256 + span_.bound();
+    std::size_t rest = 256 + span_.bound();
+    if (rest > most_span_bytes) [[unlikely]] {
+      span_.attributes.fit(most_span_bytes);
+      rest = 256 + most_span_bytes + 3 * std::size_t{max_entry_bytes} + span_.name.key_bound();
+    }
     out.require(rest);
     std::size_t const since = out.size();
     bool const remote = (header.meta.flags & parent_is_remote) != 0;
@@ -7603,6 +7828,26 @@ class otlp_encoder {
     out.bytes_field(2, header.span.bytes());
     out.bytes_field(1, header.trace.bytes());
     out.end_message(2, since);  // ScopeSpans.spans
+  }
+  // Leaves out the last ones, and counts them, where all might take more than there is for them.
+  NANOSPAN_DETAIL_COLD void fit_events_and_links() {
+    std::size_t sum = 0;
+    std::size_t events = 0;
+    for (; events < span_.event_count(); ++events) {
+      keyed_entry const& event = span_.event(events);
+      attribute_set const* attributes = span_.edited(events);
+      std::size_t const kept = attributes != nullptr ? span_.kept_bytes() : 0;
+      if (attributes == nullptr) span_.collect_attributes(event.entry, event_attributes_);
+      sum += event.key_bound() + (attributes != nullptr ? *attributes : event_attributes_).estimate(event.entry.value_size() + kept);
+      if (sum > most_span_bytes) break;
+    }
+    std::size_t links = 0;
+    for (; links < span_.link_count(); ++links) {
+      span_.collect_attributes(span_.link(links), link_attributes_);
+      sum += link_attributes_.estimate(span_.link(links).value_size());
+      if (sum > most_span_bytes) break;
+    }
+    span_.keep_first(events, links);
   }
   void write_event(reverse_writer& out, std::size_t at, clock_converter const& clock, times of_span, std::size_t rest) {
     keyed_entry const& event = span_.event(at);
@@ -7633,6 +7878,12 @@ class otlp_encoder {
     out.end_message(13, since);
   }
   static std::uint32_t flags_of(std::uint8_t trace_flags, bool remote) noexcept { return trace_flags | flag_remote_known | (remote ? flag_parent_remote : 0); }
+
+  // Of attributes, and of events and links together, on the wire. A record has a mebibyte, which repaired text makes three of, and numbers five; more are names
+  // and keys only, for the record does not hold those that are literals.
+  static constexpr std::size_t most_span_bytes = 6u << 20;
+  static constexpr std::size_t most_plain_bytes = 1'024;    // of entries: with so many events and links have no more than that in any case
+  static constexpr std::size_t most_idle_bytes = 1u << 20;  // of memory that a scope keeps from one batch to the next
 
   std::string resource_;
   std::size_t spans_ = 0;
@@ -9853,10 +10104,10 @@ class collector {
   collector(collector_limits limits, std::string resource, std::string_view schema_url = {}, clock_source clock = {}, messages report = {default_message_handler}, span_hook hook = {})
       : limits_{limits}, clock_{clock}, encoder_{std::move(resource), schema_url, limits.spans}, report_{report}, hook_{std::move(hook)} {}
 
-  // One pass. `emit(batch&&)` is called for each batch that is full. Throws std::bad_alloc before it has read anything; spans for which
-  // there is no memory later are dropped and counted.
-  template <typename Emit>
-  void drain(Emit&& emit) {
+  // One pass. `emit(charged_batch&&)` is called for each batch that is full; `shed()` where there is no memory, to let go of the oldest batch: false where there is
+  // none. Throws std::bad_alloc before it has read anything; spans for which there is no memory later are dropped and counted.
+  template <typename Emit, typename Shed>
+  void drain(Emit&& emit, Shed&& shed) {
     seen_.clear();
     fullest_ = 0;
     bool spare = false;  // a slot for the next new thread; without a ring where there is no memory for one
@@ -9881,26 +10132,35 @@ class collector {
       std::uint64_t const waiting = one.until - one.slot->ring.consumed();
       if (waiting != 0) {
         fullest_ = std::max(fullest_, static_cast<double>(waiting) / static_cast<double>(one.slot->ring.capacity()));
-        one.slot->ring.consume(one.until, [&](std::byte const* record) { take(record, emit); });
+        one.slot->ring.consume(one.until, [&](std::byte const* record) { take(record, emit, shed); });
       }
       // Release: pairs with the acquire of the thread that reuses the slot.
       if (one.left) one.slot->state.store(slot_state::ready, std::memory_order_release);
     }
     if (!spare) prepare_slot();
-    if (encoder_.span_count() != 0 && monotonic_nanoseconds() - first_span_ >= limits_.batch_age) cut(emit);
+    if (encoder_.span_count() != 0 && monotonic_nanoseconds() - first_span_ >= limits_.batch_age) cut(emit, shed);
+  }
+  template <typename Emit>
+  void drain(Emit&& emit) {
+    drain(emit, [] { return false; });
   }
 
   // Whatever is there becomes a batch.
+  template <typename Emit, typename Shed>
+  NANOSPAN_DETAIL_OUT_OF_LINE void cut(Emit&& emit, Shed&& shed) {
+    while (std::size_t const spans = encoder_.span_count()) {
+      try {
+        return emit(encoder_.cut());
+      } catch (std::bad_alloc const&) {
+        if (encoder_.span_count() != 0 && (encoder_.trim_to_cut() || shed())) continue;
+        background.dropped_no_memory.add(spans);
+        encoder_.clear();
+      }
+    }
+  }
   template <typename Emit>
   void cut(Emit&& emit) {
-    std::size_t const spans = encoder_.span_count();
-    if (spans == 0) return;
-    try {
-      emit(encoder_.cut());
-    } catch (std::bad_alloc const&) {
-      background.dropped_no_memory.add(spans);
-      encoder_.clear();
-    }
+    cut(emit, [] { return false; });
   }
 
   // Baggage of those keys becomes attributes of spans.
@@ -9938,16 +10198,19 @@ class collector {
     std::uint64_t until;
   };
 
-  template <typename Emit>
-  void take(std::byte const* record, Emit& emit) {
+  template <typename Emit, typename Shed>
+  void take(std::byte const* record, Emit& emit, Shed& shed) {
     if (encoder_.span_count() == 0) first_span_ = monotonic_nanoseconds();
     try {
       bool recorded_only = false;
       bool const encoded = encoder_.add(record, clock_, [&](ended_span& span) noexcept {
+        // A large one begins a batch where it would make too much of this one.
+        if (encoder_.entry_bytes() > most_usual_bytes && encoder_.bytes() + encoder_.entry_bytes() > limits_.batch_bytes) [[unlikely]]
+          cut(emit, shed);
         if (hook_) show(span);
         recorded_only = !span.sampled() && !span.dropped();
         if (recorded_only) span.drop();
-      });
+      }, [&] { return make_room(emit, shed); });
       if (!encoded) [[unlikely]]
         (recorded_only ? background.discarded_record_only : background.discarded_hook).add(1);
       if (site const* const lost = encoder_.lost_context()) [[unlikely]]
@@ -9955,8 +10218,17 @@ class collector {
     } catch (std::bad_alloc const&) {
       background.dropped_no_memory.add(1);
     }
-    std::free(otlp_encoder::heap_of(record).block);
-    if (encoder_.span_count() >= limits_.batch_spans || encoder_.bytes() >= limits_.batch_bytes) cut(emit);
+    if (heap_payload const heap = otlp_encoder::heap_of(record); heap.block != nullptr) [[unlikely]]
+      entry_buffer::free_block(heap);
+    if (encoder_.span_count() >= limits_.batch_spans || encoder_.bytes() >= limits_.batch_bytes) cut(emit, shed);
+  }
+  // What is idle goes first, then what is oldest, then the batch that is being made leaves for the queue.
+  template <typename Emit, typename Shed>
+  NANOSPAN_DETAIL_COLD bool make_room(Emit& emit, Shed& shed) {
+    if (encoder_.trim() || shed()) return true;
+    if (encoder_.span_count() == 0) return false;
+    cut(emit, shed);
+    return true;
   }
   void show(ended_span& span) noexcept {
     try {
@@ -9984,6 +10256,8 @@ class collector {
                          "{.parent = nanospan::no_parent}"}));
   } catch (...) {  // no memory, no message: the span is in its batch
   }
+
+  static constexpr std::size_t most_usual_bytes = 4'096;  // of a span's entries
 
   collector_limits limits_;
   clock_converter clock_;
@@ -10042,18 +10316,19 @@ class sender {
   void hurry() noexcept { next_attempt_ = not_before_; }
 
   // Never waits: where there is no room the oldest goes. Throws std::bad_alloc, nothing changed.
-  void push(batch&& one) {
+  void push(charged_batch&& one) {
     std::uint64_t const spans = one.span_count;
     queue_.push_back({std::move(one), pushed_, batch_account{spans}});
     ++pushed_;
     hold(bytes_ + queue_.back().spans.otlp.size());
     // The one that is being sent stays where it is.
-    while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u)) {
-      auto const oldest = std::next(queue_.begin(), sending_ ? 1 : 0);
-      if (!in_trouble_) lost_to_overflow_ += oldest->spans.span_count;
-      lose(oldest, export_end::queue_full);
-    }
-    if (lost_to_overflow_ != 0) overflowed();
+    while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u)) shed();
+  }
+  // The oldest batch goes that is not being sent. False where there is none.
+  bool shed() noexcept {
+    if (queue_.size() == (sending_ ? 1u : 0u)) return false;
+    lose(std::next(queue_.begin(), sending_ ? 1 : 0), export_end::queue_full);
+    return true;
   }
 
   // Asks whether anybody is there, once. What is wrong is told as trouble that has begun, unless the wait was cut short.
@@ -10105,7 +10380,7 @@ class sender {
 
  private:
   struct queued {
-    batch spans;
+    charged_batch spans;
     std::uint64_t number;
     batch_account account;
     unsigned attempts = 0;
@@ -10204,16 +10479,6 @@ class sender {
     if (!std::exchange(in_trouble_, false) || !told_) return;
     say(log_level::info, [&] { return joined({"sending again to ", exporter_->description(), "; ", std::to_string(lost), " spans were lost meanwhile"}); });
   }
-  // Nothing fails, and yet the exporter is slower than the program.
-  void overflowed() {
-    std::uint64_t const now = monotonic_nanoseconds();
-    if (now < next_overflow_told_) return;
-    next_overflow_told_ = now + between_complaints;
-    say(log_level::error, [&] {
-      return joined({std::to_string(lost_to_overflow_), " spans were dropped: ", exporter_->description(), " is slower than spans are recorded, and the queue is full (options.max_queue_bytes)"});
-    });
-    lost_to_overflow_ = 0;
-  }
   // A message is worth no exception.
   template <typename Compose>
   void say(log_level level, Compose&& compose) const noexcept {
@@ -10233,11 +10498,9 @@ class sender {
   std::uint64_t not_before_ = 0;  // as the collector asked
   std::uint64_t setbacks_ = 0;
   std::uint64_t lost_in_trouble_ = 0;
-  std::uint64_t lost_to_overflow_ = 0;  // and not told yet
   std::uint64_t rejected_untold_ = 0;
   std::uint64_t next_trouble_told_ = 0;
   std::uint64_t next_rejection_told_ = 0;
-  std::uint64_t next_overflow_told_ = 0;
   bool in_trouble_ = false;
   bool told_ = false;
   bool sending_ = false;
@@ -10375,8 +10638,11 @@ class pipeline : export_wait {
   // One pass. False without memory: the spans stay in their rings.
   bool drain() {
     std::uint64_t const wanted = drains_wanted_.load(std::memory_order_acquire);  // Acquire: pairs with the release in drain_within().
+    // What waits makes room for what is recorded now: the oldest goes first.
+    if (std::uint64_t const refused = span_memory.take_refused(); refused != 0) [[unlikely]]
+      while (!span_memory.has_room_to_record(refused) && sender_.shed()) {}
     try {
-      collector_.drain([this](batch&& full) { sender_.push(std::move(full)); });
+      collector_.drain([this](charged_batch&& full) { sender_.push(std::move(full)); }, [this] { return sender_.shed(); });
       starved_ = false;
     } catch (std::bad_alloc const&) {
       if (!std::exchange(starved_, true)) report_.error("out of memory; spans wait in their rings");
@@ -10397,7 +10663,7 @@ class pipeline : export_wait {
     waited_.notify_all();
   }
   void cut() {
-    collector_.cut([this](batch&& full) { sender_.push(std::move(full)); });
+    collector_.cut([this](charged_batch&& full) { sender_.push(std::move(full)); }, [this] { return sender_.shed(); });
   }
   void sleep() {
     std::uint64_t const now = monotonic_nanoseconds();
@@ -10670,6 +10936,8 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   // Relaxed: rings that exist keep their size.
   registry.ring_bytes.store(with.ring_bytes, std::memory_order_relaxed);
   registry.ring_memory_limit_bytes.store(with.ring_memory_limit_bytes, std::memory_order_relaxed);
+  std::uint64_t const beside_rings = with.memory_limit_bytes - with.ring_memory_limit_bytes;
+  span_memory.set_limit(beside_rings, std::min<std::uint64_t>(beside_rings / 2, 2 * with.max_batch_bytes));
   asm volatile("" : : "r"(&acquire_slot));  // so that the program has it, though it may record in its plugins only
   provider.samplers.push_back(with.sampler);
   if (with.id_generator != nullptr) provider.id_generators.push_back(with.id_generator);
@@ -10789,6 +11057,7 @@ std::string stats_snapshot::text() const {
   out.add("error_type", "queue_full", dropped.ring_full + dropped.no_ring + dropped.queue_full - passed_queue_full);
   out.add("error_type", "already_shutdown", dropped.after_shutdown);
   out.add("error_type", "no_slot", dropped.no_slot);
+  out.add("error_type", "interrupted", dropped.interrupted);
   out.add("error_type", "no_memory", dropped.no_memory);
   out.add("error_type", "shutdown", dropped.shutdown - passed_shutdown);
 
@@ -10823,6 +11092,7 @@ std::string stats_snapshot::text() const {
   out.add("reason", "export_failed", dropped.export_failed);
   out.add("reason", "no_memory", dropped.no_memory);
   out.add("reason", "shutdown", dropped.shutdown);
+  out.add("reason", "interrupted", dropped.interrupted);
   out.begin("nanospan_span_discarded_total", "counter", "Spans that were left out on purpose after they were recorded, by reason.");
   out.add("reason", "hook", discarded.hook);
   out.add("reason", "record_only", discarded.record_only);
@@ -10838,6 +11108,10 @@ std::string stats_snapshot::text() const {
   out.add(ring_memory_bytes);
   out.begin("nanospan_ring_memory_limit_bytes", "gauge", "options.ring_memory_limit_bytes.");
   out.add(ring_memory_limit_bytes);
+  out.begin("nanospan_memory_bytes", "gauge", "Memory of all that holds spans: rings, blocks of large spans, batches.");
+  out.add(memory_bytes);
+  out.begin("nanospan_memory_limit_bytes", "gauge", "options.memory_limit_bytes.");
+  out.add(memory_limit_bytes);
   return out.take();
 }
 

@@ -294,6 +294,24 @@ TEST_CASE("a queue that is counted in spans becomes bytes, a KiB for each and no
   CHECK(queue("2048", large) == 16u << 20);
 }
 
+TEST_CASE("what memory there is for rings and for all follows from what the other options say") {
+  variables const clean;
+  constexpr std::size_t mebibyte = 1u << 20;
+  auto const limits_of = [](auto&& say) {
+    options with;
+    say(with);
+    with = completed(std::move(with));
+    return std::pair{with.ring_memory_limit_bytes, with.memory_limit_bytes};
+  };
+  CHECK(limits_of([](options&) {}) == std::pair{64 * mebibyte, 96 * mebibyte});
+  CHECK(limits_of([](options& o) { o.ring_memory_limit_bytes = 10 * mebibyte; }) == std::pair{10 * mebibyte, 42 * mebibyte});
+  CHECK(limits_of([](options& o) { o.max_queue_bytes = 100 * mebibyte; }) == std::pair{64 * mebibyte, 180 * mebibyte});
+  CHECK(limits_of([](options& o) { o.max_queue_bytes = ~std::size_t{0}; }) == std::pair{64 * mebibyte, ~std::size_t{0}});
+  CHECK(limits_of([](options& o) { o.memory_limit_bytes = 200 * mebibyte; }) == std::pair{64 * mebibyte, 200 * mebibyte});
+  CHECK(limits_of([](options& o) { o.memory_limit_bytes = 30 * mebibyte; }) == std::pair{20 * mebibyte, 30 * mebibyte});
+  CHECK(limits_of([](options& o) { o.memory_limit_bytes = 15 * mebibyte; }) == std::pair{7 * mebibyte, 15 * mebibyte});
+}
+
 TEST_CASE("a batch is as many spans as the variable says, and never more than the queue") {
   variables const clean;
   {

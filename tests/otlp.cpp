@@ -603,7 +603,7 @@ std::string record_of(record_header header, std::string const& entries) {
 std::string heap_record_of(record_header header, std::string& entries) {
   std::string instead;
   append_entry(instead, entry_type::heap_block, {"", &no_key},
-               bytes_of(heap_payload{reinterpret_cast<std::byte*>(entries.data()), entries.size()}));
+               bytes_of(heap_payload{reinterpret_cast<std::byte*>(entries.data()), static_cast<std::uint32_t>(entries.size()), 0}));
   return record_of(header, instead);
 }
 void add(otlp_encoder& to, std::string const& record, clock_converter const& clock) {

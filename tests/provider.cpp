@@ -884,6 +884,9 @@ TEST_CASE("a bad option is refused by its name and its value") {
   names(said([](auto& o) { o.ring_bytes = std::size_t{1} << 31; }), "ring_bytes", "2147483648");
   names(said([](auto& o) { o.ring_memory_limit_bytes = 65536; }), "ring_memory_limit_bytes", "65536");
   names(said([](auto& o) { o.ring_bytes = 64u << 20; }), "ring_memory_limit_bytes", "67108864");  // never to be had
+  names(said([](auto& o) { o.ring_memory_limit_bytes = 64u << 20, o.memory_limit_bytes = 72'000'000; }), "memory_limit_bytes", "72000000");  // 64 MiB of rings and two batches of 4
+  names(said([](auto& o) { o.memory_limit_bytes = 8u << 20; }), "ring_memory_limit_bytes", "is 0");  // the batches would have it all
+  names(said([](auto& o) { o.ring_memory_limit_bytes = ~std::size_t{0}; }), "ring_memory_limit_bytes", "18446744073709551615");
   names(said([](auto& o) { o.export_timeout = -1ms; }), "export_timeout", "-1000000");
   names(said([](auto& o) { o.retry_limit = -1ms; }), "retry_limit", "-1000000");
   names(said([](auto& o) { o.schedule_delay = -1ms; }), "schedule_delay", "-1000000");

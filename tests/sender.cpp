@@ -110,7 +110,7 @@ class sending {
     return all;
   }
 
-  void push(std::string text, std::size_t spans = 1) { tested.push({std::move(text), spans}); }
+  void push(std::string text, std::size_t spans = 1) { tested.push(batch{std::move(text), spans}); }
   void attempt() {
     no_wait wait;
     tested.attempt(wait);
@@ -607,17 +607,31 @@ TEST_CASE("the line about a batch that is given up does not promise another atte
   CHECK_FALSE(has(sending::lines()[0], "retried"));
 }
 
-TEST_CASE("spans that found no room are told by a line, though nothing failed") {
-  sending with{{10, 60 * seconds}};
+TEST_CASE("who needs memory makes the oldest batch leave that is not being sent, and knows when there is none") {
+  sending with;
+  CHECK_FALSE(with.tested.shed());
   with.to->next([&] {
-    for (int i = 0; i < 100; ++i) with.push("bbbbbbbbbb", 3);
+    CHECK_FALSE(with.tested.shed());  // the only one, and in use
+    with.push("b", 2);
+    with.push("c", 4);
+    CHECK(with.tested.shed());
     return export_result{};
   });
-  with.push("aaaaa");
+  with.push("a");
   with.attempt_all();
-  CHECK(sending::counted().queue_full == 297);
-  CHECK(!sending::lines().empty());
-  CHECK(sending::lines().size() <= 2);
+  CHECK(with.to->given == std::vector<std::string>{"a", "c"});
+  CHECK(sending::counted().queue_full == 2);
+}
+
+TEST_CASE("a batch gives back what the memory account was charged for it once it has left the queue") {
+  sending with;
+  auto const before = detail::span_memory.used();
+  detail::memory_charge held;
+  REQUIRE(held.add(1'000));
+  with.tested.push({batch{"a", 1}, std::move(held)});
+  CHECK(detail::span_memory.used() == before + 1'000);
+  with.attempt_all();
+  CHECK(detail::span_memory.used() == before);
 }
 
 TEST_CASE("what a collector rejects is told in its words") {

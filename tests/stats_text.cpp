@@ -137,7 +137,7 @@ TEST_CASE("the text says each figure under the standard's name, or ours where it
   now.exported = 500;
   now.rejected = 40;
   now.unconfirmed = 50;
-  now.dropped = {1, 2, 3, 4, 5, 60, 70, 8, 90};
+  now.dropped = {.no_provider = 1, .after_shutdown = 2, .ring_full = 3, .no_ring = 4, .no_slot = 5, .queue_full = 60, .export_failed = 70, .interrupted = 15, .no_memory = 8, .shutdown = 90};
   now.passed_queue_full = 20;
   now.passed_shutdown = 30;
   now.discarded = {12, 13};
@@ -147,6 +147,8 @@ TEST_CASE("the text says each figure under the standard's name, or ours where it
   now.queue_limit_bytes = 102'400;
   now.ring_memory_bytes = 10'240;
   now.ring_memory_limit_bytes = 99'999;
+  now.memory_bytes = 20'480;
+  now.memory_limit_bytes = 100'000'000;
   now.exports.success = {3, 4'000'000'005};
   now.exports.rejected = {1, 999'999'999};
   auto const text = now.text();
@@ -185,4 +187,8 @@ TEST_CASE("the text says each figure under the standard's name, or ours where it
   CHECK(has_line(text, "nanospan_queue_capacity_bytes 102400"));
   CHECK(has_line(text, "nanospan_ring_memory_bytes 10240"));
   CHECK(has_line(text, "nanospan_ring_memory_limit_bytes 99999"));
+  CHECK(has_line(text, "nanospan_memory_bytes 20480"));
+  CHECK(has_line(text, "nanospan_memory_limit_bytes 100000000"));
+  CHECK(has_line(text, "otel_sdk_processor_span_processed_total{error_type=\"interrupted\"} 15"));
+  CHECK(has_line(text, "nanospan_span_dropped_total{reason=\"interrupted\"} 15"));
 }

@@ -78,6 +78,22 @@ class attribute_set {
   keyed_entry const& operator[](std::size_t at) const noexcept { return chosen_[at]; }
   void erase(std::size_t at) noexcept { std::move(&chosen_[at + 1], &chosen_[count_--], &chosen_[at]); }
 
+  // The same, closer.
+  std::size_t estimate(std::size_t entry_bytes) const noexcept { return bytes_ + 3 * entry_bytes + 32 * (count_ + 1); }
+  // Leaves out the last ones where write() might write more than that, and counts them.
+  NANOSPAN_DETAIL_COLD void fit(std::size_t most) {
+    std::size_t sum = 0;
+    std::size_t fitting = 0;
+    for (; fitting < count_; ++fitting) {
+      entry_view const& one = chosen_[fitting].entry;
+      std::size_t const type_name = one.type() == entry_type::type_name ? text_bound(demangled(one.text()).size()) : 0;
+      sum += 3 * one.value_size() + chosen_[fitting].key_bound() + type_name + 32;
+      if (sum > most) break;
+    }
+    dropped_ += count_ - fitting;
+    count_ = fitting;
+  }
+
   void write(reverse_writer& to, std::uint32_t field, std::size_t longest) const {
     for (std::size_t at = count_; at-- != 0;) {
       std::size_t const since = to.size();

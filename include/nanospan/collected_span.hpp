@@ -96,6 +96,13 @@ class collected_span {
     return nullptr;
   }
   std::size_t kept_bytes() const noexcept { return entry_bytes_; }
+  // The others are dropped.
+  void keep_first(std::size_t events, std::size_t links) noexcept {
+    dropped_events += event_count_ - events;
+    dropped_links += link_count_ - links;
+    event_count_ = events;
+    link_count_ = links;
+  }
 
   // Baggage of those keys becomes attributes.
   void copy_baggage(std::vector<std::string> keys) { baggage_ = baggage_attributes{std::move(keys)}; }

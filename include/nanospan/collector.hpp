@@ -7,6 +7,7 @@
 #include <nanospan/detail/joined.hpp>
 #include <nanospan/detail/silence.hpp>
 #include <nanospan/messages.hpp>
+#include <nanospan/entry_buffer.hpp>
 #include <nanospan/otlp.hpp>
 #include <nanospan/stats.hpp>
 
@@ -28,10 +29,10 @@ class collector {
   collector(collector_limits limits, std::string resource, std::string_view schema_url = {}, clock_source clock = {}, messages report = {default_message_handler}, span_hook hook = {})
       : limits_{limits}, clock_{clock}, encoder_{std::move(resource), schema_url, limits.spans}, report_{report}, hook_{std::move(hook)} {}
 
-  // One pass. `emit(batch&&)` is called for each batch that is full. Throws std::bad_alloc before it has read anything; spans for which
-  // there is no memory later are dropped and counted.
-  template <typename Emit>
-  void drain(Emit&& emit) {
+  // One pass. `emit(charged_batch&&)` is called for each batch that is full; `shed()` where there is no memory, to let go of the oldest batch: false where there is
+  // none. Throws std::bad_alloc before it has read anything; spans for which there is no memory later are dropped and counted.
+  template <typename Emit, typename Shed>
+  void drain(Emit&& emit, Shed&& shed) {
     seen_.clear();
     fullest_ = 0;
     bool spare = false;  // a slot for the next new thread; without a ring where there is no memory for one
@@ -56,26 +57,35 @@ class collector {
       std::uint64_t const waiting = one.until - one.slot->ring.consumed();
       if (waiting != 0) {
         fullest_ = std::max(fullest_, static_cast<double>(waiting) / static_cast<double>(one.slot->ring.capacity()));
-        one.slot->ring.consume(one.until, [&](std::byte const* record) { take(record, emit); });
+        one.slot->ring.consume(one.until, [&](std::byte const* record) { take(record, emit, shed); });
       }
       // Release: pairs with the acquire of the thread that reuses the slot.
       if (one.left) one.slot->state.store(slot_state::ready, std::memory_order_release);
     }
     if (!spare) prepare_slot();
-    if (encoder_.span_count() != 0 && monotonic_nanoseconds() - first_span_ >= limits_.batch_age) cut(emit);
+    if (encoder_.span_count() != 0 && monotonic_nanoseconds() - first_span_ >= limits_.batch_age) cut(emit, shed);
+  }
+  template <typename Emit>
+  void drain(Emit&& emit) {
+    drain(emit, [] { return false; });
   }
 
   // Whatever is there becomes a batch.
+  template <typename Emit, typename Shed>
+  NANOSPAN_DETAIL_OUT_OF_LINE void cut(Emit&& emit, Shed&& shed) {
+    while (std::size_t const spans = encoder_.span_count()) {
+      try {
+        return emit(encoder_.cut());
+      } catch (std::bad_alloc const&) {
+        if (encoder_.span_count() != 0 && (encoder_.trim_to_cut() || shed())) continue;
+        background.dropped_no_memory.add(spans);
+        encoder_.clear();
+      }
+    }
+  }
   template <typename Emit>
   void cut(Emit&& emit) {
-    std::size_t const spans = encoder_.span_count();
-    if (spans == 0) return;
-    try {
-      emit(encoder_.cut());
-    } catch (std::bad_alloc const&) {
-      background.dropped_no_memory.add(spans);
-      encoder_.clear();
-    }
+    cut(emit, [] { return false; });
   }
 
   // Baggage of those keys becomes attributes of spans.
@@ -113,16 +123,19 @@ class collector {
     std::uint64_t until;
   };
 
-  template <typename Emit>
-  void take(std::byte const* record, Emit& emit) {
+  template <typename Emit, typename Shed>
+  void take(std::byte const* record, Emit& emit, Shed& shed) {
     if (encoder_.span_count() == 0) first_span_ = monotonic_nanoseconds();
     try {
       bool recorded_only = false;
       bool const encoded = encoder_.add(record, clock_, [&](ended_span& span) noexcept {
+        // A large one begins a batch where it would make too much of this one.
+        if (encoder_.entry_bytes() > most_usual_bytes && encoder_.bytes() + encoder_.entry_bytes() > limits_.batch_bytes) [[unlikely]]
+          cut(emit, shed);
         if (hook_) show(span);
         recorded_only = !span.sampled() && !span.dropped();
         if (recorded_only) span.drop();
-      });
+      }, [&] { return make_room(emit, shed); });
       if (!encoded) [[unlikely]]
         (recorded_only ? background.discarded_record_only : background.discarded_hook).add(1);
       if (site const* const lost = encoder_.lost_context()) [[unlikely]]
@@ -130,8 +143,17 @@ class collector {
     } catch (std::bad_alloc const&) {
       background.dropped_no_memory.add(1);
     }
-    std::free(otlp_encoder::heap_of(record).block);
-    if (encoder_.span_count() >= limits_.batch_spans || encoder_.bytes() >= limits_.batch_bytes) cut(emit);
+    if (heap_payload const heap = otlp_encoder::heap_of(record); heap.block != nullptr) [[unlikely]]
+      entry_buffer::free_block(heap);
+    if (encoder_.span_count() >= limits_.batch_spans || encoder_.bytes() >= limits_.batch_bytes) cut(emit, shed);
+  }
+  // What is idle goes first, then what is oldest, then the batch that is being made leaves for the queue.
+  template <typename Emit, typename Shed>
+  NANOSPAN_DETAIL_COLD bool make_room(Emit& emit, Shed& shed) {
+    if (encoder_.trim() || shed()) return true;
+    if (encoder_.span_count() == 0) return false;
+    cut(emit, shed);
+    return true;
   }
   void show(ended_span& span) noexcept {
     try {
@@ -159,6 +181,8 @@ class collector {
                          "{.parent = nanospan::no_parent}"}));
   } catch (...) {  // no memory, no message: the span is in its batch
   }
+
+  static constexpr std::size_t most_usual_bytes = 4'096;  // of a span's entries
 
   collector_limits limits_;
   clock_converter clock_;

@@ -34,6 +34,7 @@ class configuration {
     auto const is = [](char const* name, auto value, char const* must) {
       return joined({"options.", name, " is ", std::to_string(value), "; it must be ", must});
     };
+    complete_ring_memory();
     options const& o = options_;
     require(o.max_batch_bytes >= 1024 && o.max_batch_bytes <= 16u << 20, is("max_batch_bytes", o.max_batch_bytes, "from 1 KiB to 16 MiB"));
     require(o.max_queue_bytes == 0 || o.max_queue_bytes >= o.max_batch_bytes, is("max_queue_bytes", o.max_queue_bytes, "at least max_batch_bytes"));
@@ -49,6 +50,10 @@ class configuration {
     require(std::has_single_bit(o.ring_bytes) && o.ring_bytes >= 16384 && o.ring_bytes <= 1u << 30,
             is("ring_bytes", o.ring_bytes, "a power of two from 16 KiB to 1 GiB"));
     require(o.ring_memory_limit_bytes / 2 >= o.ring_bytes, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least twice options.ring_bytes"));
+    require(o.ring_memory_limit_bytes <= std::size_t{1} << 40, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at most 1 TiB"));
+    std::size_t const least = sum(o.ring_memory_limit_bytes, 2 * o.max_batch_bytes);
+    require(o.memory_limit_bytes == 0 || o.memory_limit_bytes >= least, is("memory_limit_bytes", o.memory_limit_bytes,
+            joined({"at least options.ring_memory_limit_bytes and twice options.max_batch_bytes, which is ", std::to_string(least)}).c_str()));
     for (std::string const& key : o.baggage_attributes)
       require(is_token(key), joined({"options.baggage_attributes has \"", key, "\"; no key of baggage is like that"}));
     require(o.background_name.size() <= 15, joined({"options.background_name is \"", o.background_name, "\"; it must have at most 15 bytes"}));
@@ -80,6 +85,14 @@ class configuration {
   }
 
  private:
+  static constexpr std::size_t sum(std::size_t a, std::size_t b) noexcept { return a > ~std::size_t{0} - b ? ~std::size_t{0} : a + b; }
+  void complete_ring_memory() const {
+    if (options_.ring_memory_limit_bytes != 0) return;
+    constexpr std::size_t usual = 64u << 20;
+    std::size_t const all = options_.memory_limit_bytes;
+    std::size_t const batches = 2 * options_.max_batch_bytes;
+    options_.ring_memory_limit_bytes = all == 0 ? usual : std::min({usual, all / 3 * 2, all > batches ? all - batches : 0});
+  }
   void complete_propagators() const {
     constexpr char const* name = "OTEL_PROPAGATORS";
     auto const given = environment::text(name);
@@ -138,6 +151,8 @@ class configuration {
     if (options_.max_batch_spans == 0) options_.max_batch_spans = spans;
     if (options_.max_queue_bytes == 0)
       options_.max_queue_bytes = queue_spans ? std::max<std::size_t>(*queue_spans * assumed_span_bytes, options_.max_batch_bytes) : 16u << 20;
+    if (options_.memory_limit_bytes == 0)
+      options_.memory_limit_bytes = sum(sum(options_.ring_memory_limit_bytes, options_.max_queue_bytes), 4 * options_.max_batch_bytes);
     auto const delay = env_.milliseconds("OTEL_BSP_SCHEDULE_DELAY");
     if (options_.schedule_delay == duration::unset()) options_.schedule_delay = delay.value_or(duration::of_milliseconds(5'000));
     auto const limit = env_.timeout("OTEL_BSP_EXPORT_TIMEOUT");

@@ -5,6 +5,7 @@
 // Caller's thread, noexcept.
 
 #include <nanospan/detail/attribute_payload.hpp>
+#include <nanospan/detail/memory_account.hpp>
 #include <nanospan/start_options.hpp>
 
 #include <cstdlib>
@@ -75,7 +76,7 @@ class entry_buffer {
   }
   // Lets go of all that it holds.
   void discard() noexcept {
-    if (on_heap()) std::free(entries_);
+    if (on_heap()) free_block(as_payload());
     start();
   }
   // What `other` holds; that one holds nothing any more.
@@ -91,6 +92,13 @@ class entry_buffer {
   std::byte* bytes() const noexcept { return entries_; }
   std::uint32_t size() const noexcept { return used_; }
   bool on_heap() const noexcept { return entries_ != inline_; }
+  // Of one on the heap: what a record says in the place of the entries.
+  heap_payload as_payload() const noexcept { return {entries_, used_, capacity_ + spare_bytes}; }
+  static void free_block(heap_payload const& heap) noexcept {
+    if (heap.block == nullptr) return;
+    std::free(heap.block);
+    span_memory.release(heap.capacity);
+  }
   // Has the span end the slow way, where left_by_exception() is asked.
   void watch_exceptions() noexcept {
     exceptions = static_cast<std::uint16_t>(std::uncaught_exceptions());
@@ -176,6 +184,7 @@ class entry_buffer {
     if (dropped == 0) return;
     capacity_ += spare_bytes;  // kept for this
     if (std::byte* const place = append({nullptr, 0, entry_type::dropped, false}, sizeof dropped)) std::memcpy(place, &dropped, sizeof dropped);
+    capacity_ -= spare_bytes;
   }
 
  private:
@@ -220,8 +229,13 @@ class entry_buffer {
     if (used_ + size > max_entry_bytes) return false;
     std::uint32_t const wanted = std::bit_ceil(used_ + size);
     std::uint32_t const capacity = wanted < 1024 - spare_bytes ? 1024 - spare_bytes : wanted;  // of a size that allocators keep at hand
+    std::uint32_t const more = on_heap() ? capacity - capacity_ : capacity + spare_bytes;
+    if (!span_memory.charge_recording(more)) return false;
     void* const block = std::realloc(on_heap() ? entries_ : nullptr, capacity + spare_bytes);
-    if (block == nullptr) return false;
+    if (block == nullptr) {
+      span_memory.release(more);
+      return false;
+    }
     if (!on_heap()) std::memcpy(block, inline_, used_);
     entries_ = static_cast<std::byte*>(block);
     capacity_ = capacity;

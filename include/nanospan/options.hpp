@@ -180,11 +180,18 @@ struct options {
   /// records in 7 ms at 2 million spans a second, which is how long a busy system may keep the background thread waiting.
   std::size_t ring_bytes = 2u << 20;
   /// Of all rings together, touched as they are made; at least twice ring_bytes. When half of it is used (16 threads by default) new threads get smaller rings, down to
-  /// 16 KiB, so that a thousand threads all trace; beyond it their spans are counted drops.
-  std::size_t ring_memory_limit_bytes = 64u << 20;
+  /// 16 KiB, so that a thousand threads all trace; beyond it their spans are counted drops. Zero: 64 MiB, or less where memory_limit_bytes is set: two thirds of that,
+  /// and two batches less than it.
+  std::size_t ring_memory_limit_bytes = 0;
 
-  /// Of all that holds spans: rings, blocks of spans that outgrew their buffer, the batch that is being made, encoded batches that wait.
-  std::size_t memory_limit_bytes = 96u << 20;
+  /// Of all that holds spans, never passed: rings, blocks of spans that outgrew their buffer of 256 bytes, the batch that is being made, encoded batches that wait or are being
+  /// sent (stats().memory_bytes). What rings may have is theirs, so that it is at least ring_memory_limit_bytes and two batches (max_batch_bytes). Zero: ring_memory_limit_bytes, max_queue_bytes and four batches; 96 MiB where
+  /// all of them are left alone. Where it is reached a new thread gets no ring (dropped.no_ring), a span that outgrows its buffer no block (its entries are left out, and counted on
+  /// it), and the oldest batches leave the queue (to the fallback, or dropped.queue_full); what is then left without memory is dropped.no_memory. A span has one mebibyte of
+  /// entries at most; on the wire its attributes take six, and its events and links together, with what is beyond left out and counted on it.
+  /// Rings are never given back: what those of an earlier provider have beyond ring_memory_limit_bytes is added. Contexts that carry tracestate or baggage are the program's, and not
+  /// counted: extract() makes none of more than 24 KiB.
+  std::size_t memory_limit_bytes = 0;
 
   /// The most that the provider's destructor takes, flush included.
   duration shutdown_limit = duration::of_milliseconds(2'000);

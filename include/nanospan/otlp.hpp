@@ -6,6 +6,7 @@
 
 #include <nanospan/clock_converter.hpp>
 #include <nanospan/collected_span.hpp>
+#include <nanospan/detail/charged_batch.hpp>
 #include <nanospan/ended_span.hpp>
 #include <nanospan/exporter.hpp>
 
@@ -23,11 +24,13 @@ class otlp_encoder {
 
   std::size_t span_count() const noexcept { return spans_; }
   std::size_t bytes() const noexcept { return bytes_; }
+  // Of the span that is being added.
+  std::size_t entry_bytes() const noexcept { return span_.kept_bytes(); }
 
-  // Appends a record's span, once `hook(ended_span&)` has seen it; false where that dropped it. Throws std::bad_alloc and what the hook throws, the batch
-  // unchanged.
-  template <typename Hook>
-  bool add(std::byte const* record, clock_converter const& clock, Hook&& hook) {
+  // Appends a record's span, once `hook(ended_span&)` has seen it; false where that dropped it. Where there is no memory it tries again for as long as
+  // `make_room()`, which may cut the batch, says that it made some for it. Throws std::bad_alloc and what the hook throws, the batch unchanged.
+  template <typename Hook, typename MakeRoom>
+  bool add(std::byte const* record, clock_converter const& clock, Hook&& hook, MakeRoom&& make_room) {
     span_.collect(record);
     record_header const& header = span_.header;
     bool const monotonic = (header.meta.flags & monotonic_ticks) != 0;
@@ -40,16 +43,22 @@ class otlp_encoder {
     if (shown.dropped()) return false;
 
     reverse_writer& out = span_.scope->spans;
-    std::size_t const before = out.size();
-    try {
-      write_span(out, clock, {start, end});
-    } catch (...) {
-      out.rewind(before);
-      throw;
+    for (;;) {
+      std::size_t const before = out.size();
+      try {
+        write_span(out, clock, {start, end});
+        ++spans_;
+        bytes_ += out.size() - before;
+        return true;
+      } catch (...) {
+        out.rewind(before);
+        if (!make_room()) throw;
+      }
     }
-    ++spans_;
-    bytes_ += out.size() - before;
-    return true;
+  }
+  template <typename Hook>
+  bool add(std::byte const* record, clock_converter const& clock, Hook&& hook) {
+    return add(record, clock, std::forward<Hook>(hook), [] { return false; });
   }
   void add(std::byte const* record, clock_converter const& clock) {
     add(record, clock, [](ended_span const&) {});
@@ -58,18 +67,15 @@ class otlp_encoder {
   site const* lost_context() const noexcept { return span_.lost_context ? span_.header.from : nullptr; }
 
   // The spans so far as a request; empty afterwards. Throws std::bad_alloc, nothing changed.
-  batch cut() {
+  charged_batch cut() {
     scope_list& scopes = span_.scopes();
-    reverse_writer* first = nullptr;
+    reverse_writer* const first = &first_in_batch().spans;
     std::size_t rest = resource_.size() + 64;
     for (scope_spans& one : scopes) {
       one.before_cut = one.spans.size();
       rest += one.envelope.size() + 64;
-      if (one.empty()) continue;
-      if (first == nullptr) first = &one.spans;
-      else rest += one.spans.size();
+      if (!one.empty() && &one.spans != first) rest += one.spans.size();
     }
-    if (first == nullptr) first = &scopes.begin()->spans;
     first->require(rest);
     // The first one's spans are there already; before them come the others', as they are.
     for (scope_spans& one : scopes) {
@@ -85,7 +91,9 @@ class otlp_encoder {
     first->bytes_field(1, resource_);  // ResourceSpans.resource
     first->end_message(1, 0);          // ExportTraceServiceRequest.resource_spans
     try {
-      batch done{std::string{first->view()}, spans_};
+      memory_charge held;
+      if (!held.add(first->size())) throw std::bad_alloc{};
+      charged_batch done{{std::string{first->view()}, spans_}, std::move(held)};
       clear();
       return done;
     } catch (...) {
@@ -94,10 +102,17 @@ class otlp_encoder {
     }
   }
   void clear() noexcept {
-    for (scope_spans& one : span_.scopes()) one.spans.rewind(one.behind);
+    for (scope_spans& one : span_.scopes()) {
+      one.spans.rewind(one.behind);
+      if (one.spans.capacity() > most_idle_bytes) [[unlikely]]
+        one.spans.shrink();
+    }
     spans_ = 0;
     bytes_ = 0;
   }
+  // Gives memory back that other scopes need not than the one that is written to. False where there was none.
+  bool trim() noexcept { return trim_but(*span_.scope); }
+  bool trim_to_cut() noexcept { return trim_but(first_in_batch()); }
   // Baggage of those keys becomes attributes of spans.
   void copy_baggage(std::vector<std::string> keys) { span_.copy_baggage(std::move(keys)); }
   // No literal is known any more. What is encoded refers to none.
@@ -111,10 +126,34 @@ class otlp_encoder {
     std::uint64_t start;
     std::uint64_t end;
   };
+  // The scope whose memory becomes the batch's.
+  scope_spans& first_in_batch() noexcept {
+    scope_list& scopes = span_.scopes();
+    for (scope_spans& one : scopes)
+      if (!one.empty()) return one;
+    return *scopes.begin();
+  }
+  NANOSPAN_DETAIL_COLD bool trim_but(scope_spans const& used) noexcept {
+    bool trimmed = false;
+    for (scope_spans& one : span_.scopes()) {
+      if (&one == &used) continue;
+      std::size_t const before = one.spans.capacity();
+      one.spans.shrink();
+      trimmed |= one.spans.capacity() < before;
+    }
+    return trimmed;
+  }
+  // Throws std::bad_alloc, nothing whole written.
   void write_span(reverse_writer& out, clock_converter const& clock, times of_span) {
     record_header const& header = span_.header;
+    if (span_.kept_bytes() > most_plain_bytes && span_.event_count() + span_.link_count() != 0) [[unlikely]]
+      fit_events_and_links();
     // What is left to be written after each event and link finds this room again: they ask for theirs besides.
-    std::size_t const rest = 256 + span_.bound();
+    std::size_t rest = 256 + span_.bound();
+    if (rest > most_span_bytes) [[unlikely]] {
+      span_.attributes.fit(most_span_bytes);
+      rest = 256 + most_span_bytes + 3 * std::size_t{max_entry_bytes} + span_.name.key_bound();
+    }
     out.require(rest);
     std::size_t const since = out.size();
     bool const remote = (header.meta.flags & parent_is_remote) != 0;
@@ -140,6 +179,26 @@ class otlp_encoder {
     out.bytes_field(2, header.span.bytes());
     out.bytes_field(1, header.trace.bytes());
     out.end_message(2, since);  // ScopeSpans.spans
+  }
+  // Leaves out the last ones, and counts them, where all might take more than there is for them.
+  NANOSPAN_DETAIL_COLD void fit_events_and_links() {
+    std::size_t sum = 0;
+    std::size_t events = 0;
+    for (; events < span_.event_count(); ++events) {
+      keyed_entry const& event = span_.event(events);
+      attribute_set const* attributes = span_.edited(events);
+      std::size_t const kept = attributes != nullptr ? span_.kept_bytes() : 0;
+      if (attributes == nullptr) span_.collect_attributes(event.entry, event_attributes_);
+      sum += event.key_bound() + (attributes != nullptr ? *attributes : event_attributes_).estimate(event.entry.value_size() + kept);
+      if (sum > most_span_bytes) break;
+    }
+    std::size_t links = 0;
+    for (; links < span_.link_count(); ++links) {
+      span_.collect_attributes(span_.link(links), link_attributes_);
+      sum += link_attributes_.estimate(span_.link(links).value_size());
+      if (sum > most_span_bytes) break;
+    }
+    span_.keep_first(events, links);
   }
   void write_event(reverse_writer& out, std::size_t at, clock_converter const& clock, times of_span, std::size_t rest) {
     keyed_entry const& event = span_.event(at);
@@ -170,6 +229,12 @@ class otlp_encoder {
     out.end_message(13, since);
   }
   static std::uint32_t flags_of(std::uint8_t trace_flags, bool remote) noexcept { return trace_flags | flag_remote_known | (remote ? flag_parent_remote : 0); }
+
+  // Of attributes, and of events and links together, on the wire. A record has a mebibyte, which repaired text makes three of, and numbers five; more are names
+  // and keys only, for the record does not hold those that are literals.
+  static constexpr std::size_t most_span_bytes = 6u << 20;
+  static constexpr std::size_t most_plain_bytes = 1'024;    // of entries: with so many events and links have no more than that in any case
+  static constexpr std::size_t most_idle_bytes = 1u << 20;  // of memory that a scope keeps from one batch to the next
 
   std::string resource_;
   std::size_t spans_ = 0;

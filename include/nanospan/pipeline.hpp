@@ -136,8 +136,11 @@ class pipeline : export_wait {
   // One pass. False without memory: the spans stay in their rings.
   bool drain() {
     std::uint64_t const wanted = drains_wanted_.load(std::memory_order_acquire);  // Acquire: pairs with the release in drain_within().
+    // What waits makes room for what is recorded now: the oldest goes first.
+    if (std::uint64_t const refused = span_memory.take_refused(); refused != 0) [[unlikely]]
+      while (!span_memory.has_room_to_record(refused) && sender_.shed()) {}
     try {
-      collector_.drain([this](batch&& full) { sender_.push(std::move(full)); });
+      collector_.drain([this](charged_batch&& full) { sender_.push(std::move(full)); }, [this] { return sender_.shed(); });
       starved_ = false;
     } catch (std::bad_alloc const&) {
       if (!std::exchange(starved_, true)) report_.error("out of memory; spans wait in their rings");
@@ -158,7 +161,7 @@ class pipeline : export_wait {
     waited_.notify_all();
   }
   void cut() {
-    collector_.cut([this](batch&& full) { sender_.push(std::move(full)); });
+    collector_.cut([this](charged_batch&& full) { sender_.push(std::move(full)); }, [this] { return sender_.shed(); });
   }
   void sleep() {
     std::uint64_t const now = monotonic_nanoseconds();

@@ -141,6 +141,8 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   // Relaxed: rings that exist keep their size.
   registry.ring_bytes.store(with.ring_bytes, std::memory_order_relaxed);
   registry.ring_memory_limit_bytes.store(with.ring_memory_limit_bytes, std::memory_order_relaxed);
+  std::uint64_t const beside_rings = with.memory_limit_bytes - with.ring_memory_limit_bytes;
+  span_memory.set_limit(beside_rings, std::min<std::uint64_t>(beside_rings / 2, 2 * with.max_batch_bytes));
   asm volatile("" : : "r"(&acquire_slot));  // so that the program has it, though it may record in its plugins only
   provider.samplers.push_back(with.sampler);
   if (with.id_generator != nullptr) provider.id_generators.push_back(with.id_generator);

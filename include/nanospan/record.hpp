@@ -135,8 +135,9 @@ struct scope_payload {
 };
 // Payload of heap_block: where the entries are instead.
 struct heap_payload {
-  std::byte* block;    // from malloc, owned by the record
-  std::uint64_t used;  // bytes of entries
+  std::byte* block;        // from malloc, owned by the record
+  std::uint32_t used;      // bytes of entries
+  std::uint32_t capacity;  // bytes of it all, as the memory account has them
 };
 enum class status_code : std::uint8_t { unset = 0, ok = 1, error = 2 };  // OTLP's numbers
 

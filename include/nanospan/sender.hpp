@@ -6,6 +6,7 @@
 
 #include <nanospan/clock.hpp>
 #include <nanospan/detail/batch_account.hpp>
+#include <nanospan/detail/charged_batch.hpp>
 #include <nanospan/detail/joined.hpp>
 #include <nanospan/exporter.hpp>
 #include <nanospan/messages.hpp>
@@ -49,18 +50,19 @@ class sender {
   void hurry() noexcept { next_attempt_ = not_before_; }
 
   // Never waits: where there is no room the oldest goes. Throws std::bad_alloc, nothing changed.
-  void push(batch&& one) {
+  void push(charged_batch&& one) {
     std::uint64_t const spans = one.span_count;
     queue_.push_back({std::move(one), pushed_, batch_account{spans}});
     ++pushed_;
     hold(bytes_ + queue_.back().spans.otlp.size());
     // The one that is being sent stays where it is.
-    while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u)) {
-      auto const oldest = std::next(queue_.begin(), sending_ ? 1 : 0);
-      if (!in_trouble_) lost_to_overflow_ += oldest->spans.span_count;
-      lose(oldest, export_end::queue_full);
-    }
-    if (lost_to_overflow_ != 0) overflowed();
+    while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u)) shed();
+  }
+  // The oldest batch goes that is not being sent. False where there is none.
+  bool shed() noexcept {
+    if (queue_.size() == (sending_ ? 1u : 0u)) return false;
+    lose(std::next(queue_.begin(), sending_ ? 1 : 0), export_end::queue_full);
+    return true;
   }
 
   // Asks whether anybody is there, once. What is wrong is told as trouble that has begun, unless the wait was cut short.
@@ -112,7 +114,7 @@ class sender {
 
  private:
   struct queued {
-    batch spans;
+    charged_batch spans;
     std::uint64_t number;
     batch_account account;
     unsigned attempts = 0;
@@ -211,16 +213,6 @@ class sender {
     if (!std::exchange(in_trouble_, false) || !told_) return;
     say(log_level::info, [&] { return joined({"sending again to ", exporter_->description(), "; ", std::to_string(lost), " spans were lost meanwhile"}); });
   }
-  // Nothing fails, and yet the exporter is slower than the program.
-  void overflowed() {
-    std::uint64_t const now = monotonic_nanoseconds();
-    if (now < next_overflow_told_) return;
-    next_overflow_told_ = now + between_complaints;
-    say(log_level::error, [&] {
-      return joined({std::to_string(lost_to_overflow_), " spans were dropped: ", exporter_->description(), " is slower than spans are recorded, and the queue is full (options.max_queue_bytes)"});
-    });
-    lost_to_overflow_ = 0;
-  }
   // A message is worth no exception.
   template <typename Compose>
   void say(log_level level, Compose&& compose) const noexcept {
@@ -240,11 +232,9 @@ class sender {
   std::uint64_t not_before_ = 0;  // as the collector asked
   std::uint64_t setbacks_ = 0;
   std::uint64_t lost_in_trouble_ = 0;
-  std::uint64_t lost_to_overflow_ = 0;  // and not told yet
   std::uint64_t rejected_untold_ = 0;
   std::uint64_t next_trouble_told_ = 0;
   std::uint64_t next_rejection_told_ = 0;
-  std::uint64_t next_overflow_told_ = 0;
   bool in_trouble_ = false;
   bool told_ = false;
   bool sending_ = false;

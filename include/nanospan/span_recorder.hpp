@@ -379,6 +379,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     entries_.append_dropped();
     std::byte* const bytes = entries_.bytes();
     std::uint32_t const used = entries_.size();
+    detail::heap_payload const heap = entries_.as_payload();
     if (!entries_.on_heap()) {
       hand_over(thread, bytes, used);
       return;
@@ -386,14 +387,14 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     // A few kibibytes travel in the ring: the block is free again at once, and here, for the thread's next span.
     if (used <= most_copied_bytes && thread.slot != nullptr && used <= thread.slot->ring.capacity() / 16) {
       hand_over(thread, bytes, used, true);
-      std::free(bytes);
+      detail::entry_buffer::free_block(heap);
       return;
     }
     struct {
       std::uint64_t word;
       detail::heap_payload payload;
-    } const instead{detail::entry_word({nullptr, 0, detail::entry_type::heap_block, false}, sizeof(detail::heap_payload)), {bytes, used}};
-    if (!hand_over(thread, &instead, sizeof instead)) std::free(bytes);
+    } const instead{detail::entry_word({nullptr, 0, detail::entry_type::heap_block, false}, sizeof(detail::heap_payload)), heap};
+    if (!hand_over(thread, &instead, sizeof instead)) detail::entry_buffer::free_block(heap);
   }
   // Writes the record into the ring of the thread that ends the span. False: dropped, and counted.
   NANOSPAN_DETAIL_INLINE bool hand_over(detail::thread_block& thread, void const* entries, std::uint32_t entry_bytes, bool are_many = false) noexcept {

@@ -176,6 +176,8 @@ inline stats_snapshot stats() noexcept {
   now.queue_limit_bytes = done.queue_limit_bytes.load(std::memory_order_relaxed);
   now.ring_memory_bytes = detail::registry.ring_memory_bytes.load(std::memory_order_relaxed);
   now.ring_memory_limit_bytes = detail::registry.ring_memory_limit_bytes.load(std::memory_order_relaxed);
+  now.memory_bytes = now.ring_memory_bytes + detail::span_memory.used();
+  now.memory_limit_bytes = detail::span_memory.limit() + (now.ring_memory_bytes > now.ring_memory_limit_bytes ? now.ring_memory_bytes : now.ring_memory_limit_bytes);
   // After what became of them.
   now.passed = done.passed.read();
   std::uint64_t const returned = now.exported + now.rejected + now.unconfirmed + now.dropped.export_failed + now.passed_queue_full + now.passed_shutdown;

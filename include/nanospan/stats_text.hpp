@@ -58,6 +58,7 @@ std::string stats_snapshot::text() const {
   out.add("error_type", "queue_full", dropped.ring_full + dropped.no_ring + dropped.queue_full - passed_queue_full);
   out.add("error_type", "already_shutdown", dropped.after_shutdown);
   out.add("error_type", "no_slot", dropped.no_slot);
+  out.add("error_type", "interrupted", dropped.interrupted);
   out.add("error_type", "no_memory", dropped.no_memory);
   out.add("error_type", "shutdown", dropped.shutdown - passed_shutdown);
 
@@ -92,6 +93,7 @@ std::string stats_snapshot::text() const {
   out.add("reason", "export_failed", dropped.export_failed);
   out.add("reason", "no_memory", dropped.no_memory);
   out.add("reason", "shutdown", dropped.shutdown);
+  out.add("reason", "interrupted", dropped.interrupted);
   out.begin("nanospan_span_discarded_total", "counter", "Spans that were left out on purpose after they were recorded, by reason.");
   out.add("reason", "hook", discarded.hook);
   out.add("reason", "record_only", discarded.record_only);
@@ -107,6 +109,10 @@ std::string stats_snapshot::text() const {
   out.add(ring_memory_bytes);
   out.begin("nanospan_ring_memory_limit_bytes", "gauge", "options.ring_memory_limit_bytes.");
   out.add(ring_memory_limit_bytes);
+  out.begin("nanospan_memory_bytes", "gauge", "Memory of all that holds spans: rings, blocks of large spans, batches.");
+  out.add(memory_bytes);
+  out.begin("nanospan_memory_limit_bytes", "gauge", "options.memory_limit_bytes.");
+  out.add(memory_limit_bytes);
   return out.take();
 }
 

@@ -5,6 +5,7 @@
 // Slots hang in one registry, are never freed and never move, so that whoever still records at exit finds them.
 
 #include <nanospan/context.hpp>
+#include <nanospan/detail/memory_account.hpp>
 #include <nanospan/ring.hpp>
 
 #include <bit>
@@ -89,9 +90,11 @@ NANOSPAN_DETAIL_COLD inline std::byte* map_touched(std::size_t bytes) noexcept {
 inline std::byte* allocate_ring_memory(std::size_t bytes) noexcept {
   std::uint64_t const limit = registry.ring_memory_limit_bytes.load(std::memory_order_relaxed);
   // Relaxed: the sum orders nothing, and is never passed because each adds before it maps.
-  if (registry.ring_memory_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes <= limit) {
-    if (std::byte* const memory = map_touched(bytes)) return memory;
-  }
+  std::uint64_t used = registry.ring_memory_bytes.load(std::memory_order_relaxed);
+  do {
+    if (bytes > limit || used > limit - bytes) return nullptr;
+  } while (!registry.ring_memory_bytes.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
+  if (std::byte* const mapped = map_touched(bytes)) return mapped;
   registry.ring_memory_bytes.fetch_sub(bytes, std::memory_order_relaxed);
   return nullptr;
 }
@@ -183,6 +186,7 @@ inline void forget_parent() noexcept {
     slot.state.store(slot.ring.attached() ? slot_state::ready : slot_state::empty, std::memory_order_relaxed);
   });
   registry.dropped_no_slot.store(0, std::memory_order_relaxed);
+  span_memory.reset();
   if (this_thread.slot != nullptr) this_thread.random.seed();
 }
 

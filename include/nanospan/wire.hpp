@@ -2,15 +2,17 @@
 #pragma once
 
 // Protobuf wire primitives. Writing goes back to front: a message's bytes are there before its length is asked for, so nothing is sized
-// twice, nothing is moved, and every length is minimal. Reading trusts nothing: it is for what a remote party sent, too. Any thread.
+// twice, nothing is moved, and every length is minimal; what grows is charged to the memory account. Reading trusts nothing: it is for what a remote party sent, too. Any thread.
 
 #include <nanospan/context.hpp>
+#include <nanospan/detail/memory_account.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -24,14 +26,24 @@ class reverse_writer {
   static constexpr std::size_t max_varint_bytes = 10;
 
   reverse_writer() noexcept = default;
-  // With room for so many bytes. Throws std::bad_alloc.
-  explicit reverse_writer(std::size_t bytes) { grow(bytes); }
+  // With room for so many bytes, of which the account knows nothing: for what is short, and soon gone. Throws std::bad_alloc.
+  explicit reverse_writer(std::size_t bytes) { move_to(std::unique_ptr<std::byte[]>{new std::byte[bytes]}, bytes); }
 
   std::size_t size() const noexcept { return static_cast<std::size_t>(end_ - at_); }
   std::string_view view() const noexcept { return {reinterpret_cast<char const*>(at_), size()}; }
   void clear() noexcept { at_ = end_; }
   // Takes back what was written since size() was `size`.
   void rewind(std::size_t size) noexcept { at_ = end_ - size; }
+  std::size_t capacity() const noexcept { return static_cast<std::size_t>(end_ - memory_.get()); }
+  // Keeps no more room than what is written needs. Without memory it stays as it is.
+  void shrink() noexcept {
+    std::size_t const wanted = size() < least_capacity ? least_capacity : size();
+    if (wanted >= capacity()) return;
+    std::unique_ptr<std::byte[]> smaller{new (std::nothrow) std::byte[wanted]};
+    if (smaller == nullptr) return;
+    move_to(std::move(smaller), wanted);
+    charge_ = {};
+  }
 
   // Room for `bytes` more. Throws std::bad_alloc, having changed nothing.
   void require(std::size_t bytes) {
@@ -110,19 +122,28 @@ class reverse_writer {
     at_ -= sizeof value;
     std::memcpy(at_, &value, sizeof value);
   }
+  // Half as much again at least, where the account has it; no more, for while it moves there are two.
   NANOSPAN_DETAIL_COLD void grow(std::size_t bytes) {
+    std::size_t const least = size() + bytes;
+    std::size_t const usual = capacity() == 0 ? least_capacity : capacity() + capacity() / 2;
+    std::size_t larger = least < usual ? usual : least;
+    memory_charge charge;
+    if (!charge.add(larger) && !charge.add(larger = least)) throw std::bad_alloc{};
+    move_to(std::unique_ptr<std::byte[]>{new std::byte[larger]}, larger);  // uninitialised
+    charge_ = std::move(charge);
+  }
+  void move_to(std::unique_ptr<std::byte[]>&& memory, std::size_t bytes) noexcept {
     std::size_t const used = size();
-    auto capacity = static_cast<std::size_t>(end_ - memory_.get());
-    do capacity = capacity < 4096 ? 4096 : capacity * 2;
-    while (capacity - used < bytes);
-    std::unique_ptr<std::byte[]> larger{new std::byte[capacity]};  // uninitialised
-    std::byte* const end = larger.get() + capacity;
+    std::byte* const end = memory.get() + bytes;
     if (used != 0) std::memcpy(end - used, at_, used);
-    memory_ = std::move(larger);
+    memory_ = std::move(memory);
     end_ = end;
     at_ = end - used;
   }
 
+  static constexpr std::size_t least_capacity = 4096;
+
+  memory_charge charge_;  // for what is next
   std::unique_ptr<std::byte[]> memory_;
   std::byte* end_ = nullptr;
   std::byte* at_ = nullptr;  // the first byte written

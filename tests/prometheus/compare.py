@@ -9,7 +9,7 @@ import sys
 
 from prometheus_client.parser import text_string_to_metric_families
 
-REASONS = ("no_provider", "after_shutdown", "ring_full", "no_ring", "no_slot", "queue_full", "export_failed", "no_memory", "shutdown")
+REASONS = ("no_provider", "after_shutdown", "ring_full", "no_ring", "no_slot", "queue_full", "export_failed", "no_memory", "shutdown", "interrupted")
 OUTCOMES = ("success", "rejected", "export_failed", "unconfirmed", "queue_full", "shutdown")
 
 
@@ -26,6 +26,7 @@ def expected(now):
         (processed, "queue_full"): dropped["ring_full"] + dropped["no_ring"] + dropped["queue_full"] - now["passed_queue_full"],
         (processed, "already_shutdown"): dropped["after_shutdown"],
         (processed, "no_slot"): dropped["no_slot"],
+        (processed, "interrupted"): dropped["interrupted"],
         (processed, "no_memory"): dropped["no_memory"],
         (processed, "shutdown"): dropped["shutdown"] - now["passed_shutdown"],
         ("otel_sdk_exporter_span_inflight", ""): now["in_flight"],
@@ -45,6 +46,8 @@ def expected(now):
         ("nanospan_queue_capacity_bytes", ""): now["queue_limit_bytes"],
         ("nanospan_ring_memory_bytes", ""): now["ring_memory_bytes"],
         ("nanospan_ring_memory_limit_bytes", ""): now["ring_memory_limit_bytes"],
+        ("nanospan_memory_bytes", ""): now["memory_bytes"],
+        ("nanospan_memory_limit_bytes", ""): now["memory_limit_bytes"],
     }
     says |= {("nanospan_span_dropped_total", reason): count for reason, count in dropped.items()}
     for outcome in OUTCOMES:
@@ -99,7 +102,7 @@ def main(arguments):
         right &= check(moment, last, text + "\n")
     # The day was one: every figure that can be had at will is there.
     idle = [name for name, value in last.items() if value == 0]
-    expected_idle = ["held", "in_flight", "queue_bytes", "queue_limit_bytes", "dropped.no_ring", "dropped.no_slot", "dropped.no_memory"]
+    expected_idle = ["held", "in_flight", "queue_bytes", "queue_limit_bytes", "dropped.no_ring", "dropped.no_slot", "dropped.no_memory", "dropped.interrupted"]
     if idle != expected_idle:
         print(f"FAILED zero in the evening are {idle}")
     return 0 if right and idle == expected_idle else 1

@@ -42,6 +42,8 @@ void say(char const* moment) {
   line("queue_limit_bytes", now.queue_limit_bytes);
   line("ring_memory_bytes", now.ring_memory_bytes);
   line("ring_memory_limit_bytes", now.ring_memory_limit_bytes);
+  line("memory_bytes", now.memory_bytes);
+  line("memory_limit_bytes", now.memory_limit_bytes);
   line("dropped.no_provider", now.dropped.no_provider);
   line("dropped.after_shutdown", now.dropped.after_shutdown);
   line("dropped.ring_full", now.dropped.ring_full);
@@ -51,6 +53,7 @@ void say(char const* moment) {
   line("dropped.export_failed", now.dropped.export_failed);
   line("dropped.no_memory", now.dropped.no_memory);
   line("dropped.shutdown", now.dropped.shutdown);
+  line("dropped.interrupted", now.dropped.interrupted);
   auto const operations = [&](char const* name, auto const& of) {
     std::printf("exports.%s.count %llu\nexports.%s.nanoseconds %llu\n", name, static_cast<unsigned long long>(of.count), name,
                 static_cast<unsigned long long>(of.nanoseconds));
