@@ -103,6 +103,7 @@
 #include <nanospan/exporters/otlp_http.hpp>
 #include <nanospan/collector.hpp>
 #include <nanospan/sender.hpp>
+#include <nanospan/loss_watch.hpp>
 #include <nanospan/pipeline.hpp>
 #include <nanospan/provider.hpp>
 #include <nanospan/stats_text.hpp>

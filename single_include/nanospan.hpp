@@ -1086,6 +1086,7 @@ class baggage {
   /// Any bytes as a value, which will be encoded; UTF-8 is what others expect. `properties` in the header's form, `ttl=30;secret`. False, and
   /// unchanged, where the key is no token (RFC 7230), the properties are not valid, or a limit would be passed.
   bool set(std::string_view key, std::string_view value, std::string_view properties = {}) {
+    if (key.size() > detail::max_baggage_bytes || value.size() > detail::max_baggage_bytes || properties.size() > detail::max_baggage_bytes) return false;
     std::string encoded;
     detail::append_encoded(encoded, value);
     detail::baggage_member const one{key, encoded, properties};
@@ -1209,6 +1210,8 @@ class literal {
 /// The slower door: a name or key made at run time, copied into the span (at most 65,535 bytes of it).
 struct copied {
   constexpr explicit copied(std::string_view from) noexcept : text{from.substr(0, 0xffff)} {}
+  /// Null is empty text.
+  constexpr explicit copied(char const* from) noexcept : copied{from != nullptr ? std::string_view{from} : std::string_view{}} {}
   std::string_view text;
 };
 
@@ -1759,24 +1762,26 @@ class attribute_payload {
     switch (one.head_.type()) {
       case entry_type::string:
       case entry_type::bytes:
-      case entry_type::type_name: return one.text_size_;
+      case entry_type::type_name: return one.value_.text != nullptr ? one.text_size_ : 0;
       case entry_type::array: break;
       default: return sizeof one.value_.bits;
     }
     std::size_t size = sizeof(std::uint64_t);  // the type of the elements
-    if (one.array_.of < element::string) return size + one.array_.count * sizeof(std::uint64_t);
-    for (std::uint32_t at = 0; at < one.array_.count && size <= max_entry_bytes; ++at) {
+    if (one.array_.of < element::string) return size + count(one) * sizeof(std::uint64_t);
+    for (std::uint32_t at = 0; at < count(one) && size <= max_entry_bytes; ++at) {
       std::size_t const text = text_at(one, at).size();
       if (text > max_entry_bytes) return text;
       size += sizeof(std::uint64_t) + padded(text);
     }
     return size;
   }
+  // Nothing lies where nothing is.
+  static std::uint32_t count(attribute const& one) noexcept { return one.value_.elements != nullptr ? one.array_.count : 0; }
   NANOSPAN_DETAIL_INLINE static void write(std::byte* place, attribute const& one) noexcept {
     switch (one.head_.type()) {
       case entry_type::string:
       case entry_type::bytes:
-      case entry_type::type_name: return copy_text(place, one.value_.text, one.text_size_);
+      case entry_type::type_name: return copy_text(place, one.value_.text, size(one));
       case entry_type::array: return put_array(place, one);
       default: return copy_word(place, &one.value_.bits);
     }
@@ -1792,7 +1797,7 @@ class attribute_payload {
                                                         : entry_type::string;
     put_word(place, static_cast<std::uint64_t>(type));
     place += sizeof(std::uint64_t);
-    for (std::uint32_t at = 0; at < one.array_.count; ++at) {
+    for (std::uint32_t at = 0; at < count(one); ++at) {
       if (of < element::string) {
         put_word(place, number_at(one, at));
       } else {
@@ -4490,6 +4495,7 @@ class duration {
  private:
   explicit constexpr duration(std::int64_t nanoseconds) noexcept : nanoseconds_{nanoseconds} {}
   static constexpr std::int64_t bounded(long double nanoseconds) noexcept {
+    if (nanoseconds != nanoseconds) return 0;  // no number
     if (nanoseconds >= 0x1p63L) return std::numeric_limits<std::int64_t>::max();
     if (nanoseconds <= -0x1p63L) return std::numeric_limits<std::int64_t>::min();
     return static_cast<std::int64_t>(nanoseconds);
@@ -7685,7 +7691,7 @@ class otlp_encoder {
     bool const monotonic = (header.meta.flags & monotonic_ticks) != 0;
     std::uint64_t const start = (header.meta.flags & unix_start) != 0 ? header.start_ticks : clock.to_unix(header.start_ticks, monotonic);
     // Two reads of a coarse counter may be one tick; a span that takes no time is a mistake to some backends, and they say so on it.
-    std::uint64_t const end = std::max(start + 1, (header.meta.flags & unix_end) != 0 ? header.end_ticks : clock.to_unix(header.end_ticks, monotonic));
+    std::uint64_t const end = std::max(start + (start != ~std::uint64_t{0} ? 1 : 0), (header.meta.flags & unix_end) != 0 ? header.end_ticks : clock.to_unix(header.end_ticks, monotonic));
     // NOLINTNEXTLINE(misc-const-correctness): the hook may change it
     ended_span shown{span_, start, end};
     hook(shown);
@@ -10510,6 +10516,104 @@ class sender {
 
 }  // namespace nanospan::inline v0::detail
 
+// ---- nanospan/loss_watch.hpp ---------------------------------------------------------------------------------------------------
+
+// Tells of losses while they happen: a line when a reason begins to cost spans, one when it has ended, with how many, and never a flood. The reasons and
+// what to do about each, for the final account, too. Background thread.
+
+#include <iterator>
+
+namespace nanospan::inline v0::detail {
+
+struct loss_reason {
+  std::uint64_t (*count)(stats_snapshot const&) noexcept;
+  char const* where;   // "17 spans were lost " and this
+  char const* advice;  // or nothing
+  bool is_watched;     // the others are told by the sender, with what the exporter said, or come when nobody watches any more
+};
+inline constexpr loss_reason loss_reasons[] = {
+    {[](stats_snapshot const& s) noexcept { return s.dropped.no_provider; }, "before there was a tracer_provider", "", false},
+    {[](stats_snapshot const& s) noexcept { return s.dropped.after_shutdown; }, "after a tracer_provider's end", "", false},
+    {[](stats_snapshot const& s) noexcept { return s.dropped.ring_full; }, "in full rings", " (raise options.ring_bytes)", true},
+    {[](stats_snapshot const& s) noexcept { return s.dropped.no_ring; }, "for want of ring memory", " (raise options.ring_memory_limit_bytes)", true},
+    {[](stats_snapshot const& s) noexcept { return s.dropped.no_slot; }, "at the end of threads", "", true},
+    {[](stats_snapshot const& s) noexcept { return s.dropped.interrupted; }, "in signal handlers", "", true},
+    {[](stats_snapshot const& s) noexcept { return s.dropped.queue_full; }, "in a full queue", " (raise options.max_queue_bytes, or set options.fallback)", true},
+    {[](stats_snapshot const& s) noexcept { return s.dropped.spool_full; }, "in a full spool", " (raise options.spool_limit_bytes)", true},
+    {[](stats_snapshot const& s) noexcept { return s.dropped.export_failed; }, "that could not be sent", "", false},
+    {[](stats_snapshot const& s) noexcept { return s.dropped.no_memory; }, "for want of memory", " (raise options.memory_limit_bytes)", true},
+    {[](stats_snapshot const& s) noexcept { return s.dropped.shutdown; }, "still unsent at the end", "", false},
+    {[](stats_snapshot const& s) noexcept { return s.unconfirmed; }, "sent but never confirmed", "", false},
+    {[](stats_snapshot const& s) noexcept { return s.rejected; }, "rejected by the collector", "", false},
+};
+
+// The account since `before`, in one line; empty where nothing was lost.
+inline std::string account_of_losses(stats_snapshot const& now, stats_snapshot const& before) {
+  std::string why;
+  for (loss_reason const& one : loss_reasons)
+    if (std::uint64_t const lost = one.count(now), told = one.count(before); lost > told)
+      why += joined({why.empty() ? "" : ", ", std::to_string(lost - told), " ", one.where, one.advice});
+  if (why.empty()) return why;
+  return joined({"of ", std::to_string(now.ended - before.ended), " spans, ", std::to_string(now.exported - before.exported), " arrived; lost: ", why});
+}
+
+class loss_watch {
+ public:
+  static constexpr std::uint64_t second = 1'000'000'000;  // nanoseconds
+  static constexpr std::uint64_t quiet = 10 * second;     // so long without a loss is its end
+  static constexpr std::uint64_t shortest_silence = 60 * second;  // from one end that was told to the next beginning; twice as long each time that losses come back
+  static constexpr std::uint64_t longest_silence = 3'600 * second;
+
+  // What was lost before is nobody's business here.
+  explicit loss_watch(stats_snapshot const& now) noexcept {
+    for (std::size_t at = 0; at < std::size(loss_reasons); ++at) states_[at].seen = states_[at].told = loss_reasons[at].count(now);
+  }
+  // Monotonic nanoseconds; whether a second has passed since the last look.
+  bool due(std::uint64_t now) const noexcept { return now >= next_look_; }
+  void look(std::uint64_t now, stats_snapshot const& account, messages const& report) noexcept {
+    next_look_ = now + second;
+    for (std::size_t at = 0; at < std::size(loss_reasons); ++at)
+      if (loss_reasons[at].is_watched) look(now, loss_reasons[at], loss_reasons[at].count(account), states_[at], report);
+  }
+
+ private:
+  struct state {
+    std::uint64_t seen = 0;
+    std::uint64_t told = 0;   // up to the last end that was told
+    std::uint64_t since = 0;  // the first loss after it
+    std::uint64_t last = 0;   // the last loss
+    std::uint64_t silent_until = 0;
+    std::uint64_t silence = shortest_silence;
+    bool losing = false;
+    bool telling = false;  // the beginning was told, so the end will be
+  };
+  static void look(std::uint64_t now, loss_reason const& why, std::uint64_t count, state& of, messages const& report) noexcept try {
+    if (count > of.seen) {
+      if (of.seen == of.told) of.since = now;
+      if (!of.losing && of.last != 0 && now - of.last >= of.silence) of.silence = shortest_silence;  // another trouble than the last one
+      of.losing = true;
+      of.seen = count;
+      of.last = now;
+      if (of.telling || now < of.silent_until) return;
+      of.telling = true;
+      report.error(joined({"losing spans: ", std::to_string(count - of.told), " so far ", why.where, why.advice}));
+    } else if (of.losing && now - of.last >= quiet) {
+      of.losing = false;
+      if (!std::exchange(of.telling, false)) return;
+      std::uint64_t const spans = count - std::exchange(of.told, count);
+      of.silent_until = now + of.silence;
+      of.silence = of.silence < longest_silence / 2 ? 2 * of.silence : longest_silence;
+      report.say(log_level::info, joined({"no longer losing: ", std::to_string(spans), " spans were lost ", why.where, " in ", std::to_string((of.last - of.since) / second + 1), " s"}));
+    }
+  } catch (...) {  // no memory, no message: the final account has them
+  }
+
+  state states_[std::size(loss_reasons)];
+  std::uint64_t next_look_ = 0;
+};
+
+}  // namespace nanospan::inline v0::detail
+
 // ---- nanospan/pipeline.hpp -----------------------------------------------------------------------------------------------------
 
 // Collector and sender, and the thread that runs them. Draining goes on inside every wait, so that the network never stops it.
@@ -10647,7 +10751,9 @@ class pipeline : export_wait {
     } catch (std::bad_alloc const&) {
       if (!std::exchange(starved_, true)) report_.error("out of memory; spans wait in their rings");
     }
-    pace_.saw(collector_.fullest(), monotonic_nanoseconds());
+    std::uint64_t const now = monotonic_nanoseconds();
+    pace_.saw(collector_.fullest(), now);
+    if (losses_.due(now)) losses_.look(now, stats(), report_);
     if (!collector_.counter_trusted() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0) {
       recording.word.fetch_or(recording_monotonic, std::memory_order_relaxed);  // Relaxed: each record says which clock it used.
       report_.warn("the processor's time counter is not steady on this machine; spans are timed with clock_gettime from now on");
@@ -10777,6 +10883,7 @@ class pipeline : export_wait {
   collector collector_;
   sender sender_;
   pace pace_{monotonic_nanoseconds()};
+  loss_watch losses_{stats()};
   bool starved_ = false;
   bool probing_ = false;
   turn work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
@@ -10833,29 +10940,6 @@ inline std::shared_ptr<pipeline> current_pipeline() {
   auto& provider = the_provider();
   std::lock_guard const lock{provider.mutex};
   return provider.current;
-}
-
-// The account since the last report, in one line; empty where nothing was lost.
-inline std::string account_of_losses(stats_snapshot const& now, stats_snapshot const& before) {
-  std::string why;
-  auto const add = [&](std::uint64_t spans, std::uint64_t told, char const* reason) {
-    if (spans > told) why += joined({why.empty() ? "" : ", ", std::to_string(spans - told), " ", reason});
-  };
-  auto const& lost = now.dropped;
-  auto const& told = before.dropped;
-  add(lost.no_provider, told.no_provider, "before there was a tracer_provider");
-  add(lost.after_shutdown, told.after_shutdown, "after a tracer_provider's end");
-  add(lost.ring_full, told.ring_full, "in full rings (raise options.ring_bytes)");
-  add(lost.no_ring, told.no_ring, "for want of ring memory (raise options.ring_memory_limit_bytes)");
-  add(lost.no_slot, told.no_slot, "at the end of threads");
-  add(lost.queue_full, told.queue_full, "in a full queue (raise options.max_queue_bytes)");
-  add(lost.export_failed, told.export_failed, "that could not be sent");
-  add(lost.no_memory, told.no_memory, "for want of memory");
-  add(lost.shutdown, told.shutdown, "still unsent at the end");
-  add(now.unconfirmed, before.unconfirmed, "sent but never confirmed");
-  add(now.rejected, before.rejected, "rejected by the collector");
-  if (why.empty()) return why;
-  return joined({"of ", std::to_string(now.ended - before.ended), " spans, ", std::to_string(now.exported - before.exported), " arrived; lost: ", why});
 }
 
 // A pipeline that is still in use below us on the stack, or is the parent's, is left alone for ever.

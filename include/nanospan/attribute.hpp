@@ -38,6 +38,8 @@ class literal {
 /// The slower door: a name or key made at run time, copied into the span (at most 65,535 bytes of it).
 struct copied {
   constexpr explicit copied(std::string_view from) noexcept : text{from.substr(0, 0xffff)} {}
+  /// Null is empty text.
+  constexpr explicit copied(char const* from) noexcept : copied{from != nullptr ? std::string_view{from} : std::string_view{}} {}
   std::string_view text;
 };
 

@@ -173,6 +173,7 @@ class baggage {
   /// Any bytes as a value, which will be encoded; UTF-8 is what others expect. `properties` in the header's form, `ttl=30;secret`. False, and
   /// unchanged, where the key is no token (RFC 7230), the properties are not valid, or a limit would be passed.
   bool set(std::string_view key, std::string_view value, std::string_view properties = {}) {
+    if (key.size() > detail::max_baggage_bytes || value.size() > detail::max_baggage_bytes || properties.size() > detail::max_baggage_bytes) return false;
     std::string encoded;
     detail::append_encoded(encoded, value);
     detail::baggage_member const one{key, encoded, properties};

@@ -39,6 +39,7 @@ class duration {
  private:
   explicit constexpr duration(std::int64_t nanoseconds) noexcept : nanoseconds_{nanoseconds} {}
   static constexpr std::int64_t bounded(long double nanoseconds) noexcept {
+    if (nanoseconds != nanoseconds) return 0;  // no number
     if (nanoseconds >= 0x1p63L) return std::numeric_limits<std::int64_t>::max();
     if (nanoseconds <= -0x1p63L) return std::numeric_limits<std::int64_t>::min();
     return static_cast<std::int64_t>(nanoseconds);

@@ -36,7 +36,7 @@ class otlp_encoder {
     bool const monotonic = (header.meta.flags & monotonic_ticks) != 0;
     std::uint64_t const start = (header.meta.flags & unix_start) != 0 ? header.start_ticks : clock.to_unix(header.start_ticks, monotonic);
     // Two reads of a coarse counter may be one tick; a span that takes no time is a mistake to some backends, and they say so on it.
-    std::uint64_t const end = std::max(start + 1, (header.meta.flags & unix_end) != 0 ? header.end_ticks : clock.to_unix(header.end_ticks, monotonic));
+    std::uint64_t const end = std::max(start + (start != ~std::uint64_t{0} ? 1 : 0), (header.meta.flags & unix_end) != 0 ? header.end_ticks : clock.to_unix(header.end_ticks, monotonic));
     // NOLINTNEXTLINE(misc-const-correctness): the hook may change it
     ended_span shown{span_, start, end};
     hook(shown);

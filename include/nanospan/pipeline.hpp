@@ -7,6 +7,7 @@
 #include <nanospan/detail/guest_thread.hpp>
 #include <nanospan/detail/turn.hpp>
 #include <nanospan/detail/wake_up.hpp>
+#include <nanospan/loss_watch.hpp>
 #include <nanospan/resource.hpp>
 #include <nanospan/sender.hpp>
 
@@ -145,7 +146,9 @@ class pipeline : export_wait {
     } catch (std::bad_alloc const&) {
       if (!std::exchange(starved_, true)) report_.error("out of memory; spans wait in their rings");
     }
-    pace_.saw(collector_.fullest(), monotonic_nanoseconds());
+    std::uint64_t const now = monotonic_nanoseconds();
+    pace_.saw(collector_.fullest(), now);
+    if (losses_.due(now)) losses_.look(now, stats(), report_);
     if (!collector_.counter_trusted() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0) {
       recording.word.fetch_or(recording_monotonic, std::memory_order_relaxed);  // Relaxed: each record says which clock it used.
       report_.warn("the processor's time counter is not steady on this machine; spans are timed with clock_gettime from now on");
@@ -275,6 +278,7 @@ class pipeline : export_wait {
   collector collector_;
   sender sender_;
   pace pace_{monotonic_nanoseconds()};
+  loss_watch losses_{stats()};
   bool starved_ = false;
   bool probing_ = false;
   turn work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread

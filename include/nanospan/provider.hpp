@@ -6,6 +6,7 @@
 
 #include <nanospan/configuration.hpp>
 #include <nanospan/detail/joined.hpp>
+#include <nanospan/loss_watch.hpp>
 #include <nanospan/pipeline.hpp>
 #include <nanospan/resource.hpp>
 #include <nanospan/tracer_provider.hpp>
@@ -38,29 +39,6 @@ inline std::shared_ptr<pipeline> current_pipeline() {
   auto& provider = the_provider();
   std::lock_guard const lock{provider.mutex};
   return provider.current;
-}
-
-// The account since the last report, in one line; empty where nothing was lost.
-inline std::string account_of_losses(stats_snapshot const& now, stats_snapshot const& before) {
-  std::string why;
-  auto const add = [&](std::uint64_t spans, std::uint64_t told, char const* reason) {
-    if (spans > told) why += joined({why.empty() ? "" : ", ", std::to_string(spans - told), " ", reason});
-  };
-  auto const& lost = now.dropped;
-  auto const& told = before.dropped;
-  add(lost.no_provider, told.no_provider, "before there was a tracer_provider");
-  add(lost.after_shutdown, told.after_shutdown, "after a tracer_provider's end");
-  add(lost.ring_full, told.ring_full, "in full rings (raise options.ring_bytes)");
-  add(lost.no_ring, told.no_ring, "for want of ring memory (raise options.ring_memory_limit_bytes)");
-  add(lost.no_slot, told.no_slot, "at the end of threads");
-  add(lost.queue_full, told.queue_full, "in a full queue (raise options.max_queue_bytes)");
-  add(lost.export_failed, told.export_failed, "that could not be sent");
-  add(lost.no_memory, told.no_memory, "for want of memory");
-  add(lost.shutdown, told.shutdown, "still unsent at the end");
-  add(now.unconfirmed, before.unconfirmed, "sent but never confirmed");
-  add(now.rejected, before.rejected, "rejected by the collector");
-  if (why.empty()) return why;
-  return joined({"of ", std::to_string(now.ended - before.ended), " spans, ", std::to_string(now.exported - before.exported), " arrived; lost: ", why});
 }
 
 // A pipeline that is still in use below us on the stack, or is the parent's, is left alone for ever.

@@ -23,24 +23,26 @@ class attribute_payload {
     switch (one.head_.type()) {
       case entry_type::string:
       case entry_type::bytes:
-      case entry_type::type_name: return one.text_size_;
+      case entry_type::type_name: return one.value_.text != nullptr ? one.text_size_ : 0;
       case entry_type::array: break;
       default: return sizeof one.value_.bits;
     }
     std::size_t size = sizeof(std::uint64_t);  // the type of the elements
-    if (one.array_.of < element::string) return size + one.array_.count * sizeof(std::uint64_t);
-    for (std::uint32_t at = 0; at < one.array_.count && size <= max_entry_bytes; ++at) {
+    if (one.array_.of < element::string) return size + count(one) * sizeof(std::uint64_t);
+    for (std::uint32_t at = 0; at < count(one) && size <= max_entry_bytes; ++at) {
       std::size_t const text = text_at(one, at).size();
       if (text > max_entry_bytes) return text;
       size += sizeof(std::uint64_t) + padded(text);
     }
     return size;
   }
+  // Nothing lies where nothing is.
+  static std::uint32_t count(attribute const& one) noexcept { return one.value_.elements != nullptr ? one.array_.count : 0; }
   NANOSPAN_DETAIL_INLINE static void write(std::byte* place, attribute const& one) noexcept {
     switch (one.head_.type()) {
       case entry_type::string:
       case entry_type::bytes:
-      case entry_type::type_name: return copy_text(place, one.value_.text, one.text_size_);
+      case entry_type::type_name: return copy_text(place, one.value_.text, size(one));
       case entry_type::array: return put_array(place, one);
       default: return copy_word(place, &one.value_.bits);
     }
@@ -56,7 +58,7 @@ class attribute_payload {
                                                         : entry_type::string;
     put_word(place, static_cast<std::uint64_t>(type));
     place += sizeof(std::uint64_t);
-    for (std::uint32_t at = 0; at < one.array_.count; ++at) {
+    for (std::uint32_t at = 0; at < count(one); ++at) {
       if (of < element::string) {
         put_word(place, number_at(one, at));
       } else {
