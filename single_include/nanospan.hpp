@@ -6304,7 +6304,10 @@ class reverse_writer {
     std::size_t const usual = capacity() == 0 ? least_capacity : capacity() + capacity() / 2;
     std::size_t larger = least < usual ? usual : least;
     memory_charge charge;
-    if (!charge.add(larger) && !charge.add(larger = least)) throw std::bad_alloc{};
+    if (!charge.add(larger)) {
+      larger = least;
+      if (!charge.add(larger)) throw std::bad_alloc{};
+    }
     move_to(std::unique_ptr<std::byte[]>{new std::byte[larger]}, larger);  // uninitialised
     charge_ = std::move(charge);
   }
