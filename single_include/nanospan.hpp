@@ -7906,7 +7906,7 @@ class otlp_encoder {
 
 // ---- nanospan/otlp_reader.hpp --------------------------------------------------------------------------------------------------
 
-// OTLP back to objects: batches for the exporters that look at spans, and a collector's answer. Unknown fields are passed over, and what is
+// OTLP back to objects: batches for the exporters that look at spans. Unknown fields are passed over, and what is
 // no protobuf ends the reading: it never fails. Any thread.
 
 #include <algorithm>
@@ -8047,24 +8047,6 @@ inline void read_scope_spans(std::string_view message, std::string const& servic
   }
   for (wire_reader field{message}; field.next();)
     if (field.is(2, wire_type::bytes)) into.push_back(read_span(field.bytes(), with));
-}
-
-// What a collector says of a batch that it took (OTLP, "Partial Success"); empty for full success.
-struct partial_success {
-  std::uint64_t rejected_spans = 0;
-  std::string error_message;
-};
-inline partial_success read_partial_success(std::string_view response) {
-  partial_success partial;
-  for (wire_reader outer{response}; outer.next();) {
-    if (!outer.is(1, wire_type::bytes)) continue;
-    for (wire_reader inner{outer.bytes()}; inner.next();) {
-      // An int64: a negative count is nonsense and counts as none.
-      if (inner.is(1, wire_type::varint)) partial.rejected_spans = inner.number() >> 63 != 0 ? 0 : inner.number();
-      else if (inner.is(2, wire_type::bytes)) partial.error_message = inner.bytes();
-    }
-  }
-  return partial;
 }
 
 }  // namespace detail
@@ -9588,6 +9570,24 @@ inline std::string advice_about(http_answer const& answer) {
     case 415: return ". It takes no protobuf, or no gzip, if that was asked for";
     default: return {};
   }
+}
+
+// What a collector says of a batch that it took (OTLP, "Partial Success"); empty for full success.
+struct partial_success {
+  std::uint64_t rejected_spans = 0;
+  std::string error_message;
+};
+inline partial_success read_partial_success(std::string_view response) {
+  partial_success partial;
+  for (wire_reader outer{response}; outer.next();) {
+    if (!outer.is(1, wire_type::bytes)) continue;
+    for (wire_reader inner{outer.bytes()}; inner.next();) {
+      // An int64: a negative count is nonsense and counts as none.
+      if (inner.is(1, wire_type::varint)) partial.rejected_spans = inner.number() >> 63 != 0 ? 0 : inner.number();
+      else if (inner.is(2, wire_type::bytes)) partial.error_message = inner.bytes();
+    }
+  }
+  return partial;
 }
 
 inline export_result judge(http_answer const& answer) {

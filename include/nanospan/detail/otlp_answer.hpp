@@ -10,7 +10,7 @@
 #include <nanospan/detail/url.hpp>
 #include <nanospan/detail/utf8.hpp>
 #include <nanospan/exporter.hpp>
-#include <nanospan/otlp_reader.hpp>
+#include <nanospan/wire.hpp>
 
 #include <ctime>
 
@@ -36,6 +36,24 @@ inline std::string advice_about(http_answer const& answer) {
     case 415: return ". It takes no protobuf, or no gzip, if that was asked for";
     default: return {};
   }
+}
+
+// What a collector says of a batch that it took (OTLP, "Partial Success"); empty for full success.
+struct partial_success {
+  std::uint64_t rejected_spans = 0;
+  std::string error_message;
+};
+inline partial_success read_partial_success(std::string_view response) {
+  partial_success partial;
+  for (wire_reader outer{response}; outer.next();) {
+    if (!outer.is(1, wire_type::bytes)) continue;
+    for (wire_reader inner{outer.bytes()}; inner.next();) {
+      // An int64: a negative count is nonsense and counts as none.
+      if (inner.is(1, wire_type::varint)) partial.rejected_spans = inner.number() >> 63 != 0 ? 0 : inner.number();
+      else if (inner.is(2, wire_type::bytes)) partial.error_message = inner.bytes();
+    }
+  }
+  return partial;
 }
 
 inline export_result judge(http_answer const& answer) {
