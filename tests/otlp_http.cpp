@@ -26,6 +26,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -48,6 +49,13 @@ namespace {
 
 // Told to ctest, which says so in its summary.
 void skip(char const* why) { std::printf("skipped by design: %s\n", why); }
+
+// Of a thread by its number; 0: of this one.
+int cpus_of(pid_t thread) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return ::sched_getaffinity(thread, sizeof set, &set) == 0 ? CPU_COUNT(&set) : -1;
+}
 
 // What this program's getaddrinfo knows of names, so that no test depends on the machine's or asks a server. A name that hangs does
 // so until this is gone.
@@ -76,7 +84,14 @@ class scripted_names {
     return asking_ != 0;
   }
 
+  // On how many CPUs the last lookup might run.
+  static std::atomic<int>& cpus() {
+    static std::atomic<int> count{0};
+    return count;
+  }
+
   static std::vector<std::string> look_up(std::string const& name) {
+    cpus() = cpus_of(0);
     std::unique_lock lock{mutex()};
     scripted_names* const script = living();
     if (script == nullptr) return name == "localhost" ? std::vector<std::string>{"127.0.0.1"} : std::vector<std::string>{};
@@ -947,6 +962,22 @@ TEST_CASE("each address of a name is tried, so that localhost works with a colle
       CHECK(collector->requests().front().header("Host") == "localhost:" + std::to_string(collector->port()));
     }
   }
+}
+
+TEST_CASE("a name is looked up where the program runs, and not where its background thread is pinned to") {
+  if (cpus_of(::getpid()) < 2) return skip("a machine, or a program, with one CPU");
+  scripted_names const names;
+  otlp_http_options options;
+  options.url = "http://no-such-collector:4318";
+  otlp_http_exporter exporter{options};
+  std::thread{[&] {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &one);
+    ::sched_setaffinity(0, sizeof one, &one);
+    send(exporter, batch_of(1));
+  }}.join();
+  CHECK(scripted_names::cpus() == cpus_of(::getpid()));
 }
 
 TEST_CASE("an address that swallows every attempt leaves time for the next one") {
