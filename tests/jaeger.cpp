@@ -670,6 +670,40 @@ TEST_CASE("what is beyond the limits is dropped, and counted") {
   CHECK(other.dropped_attributes_count == 0);
 }
 
+TEST_CASE("a trace that was compressed arrives as another does") {
+  trace_id sent;
+  {
+    options with;
+    with.endpoint = "http://" + jaeger_host() + ":4318";
+    with.compression = compression::gzip;
+    tracer_provider tracing{std::move(with)};
+    {
+      NANOSPAN("compressed");
+      sent = current().trace_id();
+      for (int i = 0; i < 99; ++i) NANOSPAN("child", {"i", i});
+    }
+    CHECK(tracing.flush(20s));
+  }
+  CHECK(jaeger::find_trace({jaeger_host(), "16686"}, std::string{sent.hex().view()}, 100, 20s).spans.size() == 100);
+}
+
+TEST_CASE("Jaeger finds nothing wrong with a probe, and is told where one finds gRPC's port or the user interface's") {
+  static std::vector<std::string> said;
+  auto const probed = [](std::string const& port) {
+    said.clear();
+    options with;
+    with.endpoint = "http://" + jaeger_host() + ":" + port;
+    with.background_thread = false;
+    with.on_message = [](std::string_view line) noexcept { said.emplace_back(line); };
+    tracer_provider tracing{std::move(with)};
+    tracing.poll();
+    return said.empty() ? std::string{} : said.front();
+  };
+  CHECK(probed("4318") == "");
+  CHECK(probed("4317").find("a gRPC port?") != std::string::npos);
+  CHECK(probed("16686").find("no OTLP collector") != std::string::npos);
+}
+
 TEST_CASE("Jaeger does not hold what was not sent") {
   CHECK(jaeger::find_trace({jaeger_host(), "16686"}, "00000000000000000000000000000abc", 1, 200ms).spans.empty());
 }
