@@ -49,11 +49,14 @@ class tls_server {
   }
   tls_server(tls_server const&) = delete;
   tls_server& operator=(tls_server const&) = delete;
+  /// By a reset: what is written to it afterwards is to a broken pipe.
   ~tls_server() {
     over_ = true;
     ::shutdown(acceptor_.native_handle(), SHUT_RDWR);
     {
       std::lock_guard const lock{mutex_};
+      linger const at_once{1, 0};
+      if (serving_ >= 0) ::setsockopt(serving_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
       if (serving_ >= 0) ::shutdown(serving_, SHUT_RDWR);
     }
     thread_.join();
