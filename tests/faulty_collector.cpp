@@ -261,6 +261,13 @@ std::map<std::string, maker> const& faults() {
          return say_endlessly(with, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "8000\r\n" + std::string(0x8000, 'x') + "\r\n");
        })},
       {"endless_header", plain([](exchange& with) { return say_endlessly(with, "HTTP/1.1 200 OK\r\n", "X-More: " + std::string(1'000, 'x') + "\r\n"); })},
+      {"endless_extension", plain([](exchange& with) {
+         return say_endlessly(with, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;more=", std::string(1'000, 'x'));
+       })},
+      {"endless_trailer", plain([](exchange& with) {
+         return say_endlessly(with, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "X-More: " + std::string(1'000, 'x') + "\r\n");
+       })},
+      {"endless_interim", plain([](exchange& with) { return say_endlessly(with, "", "HTTP/1.1 100 Continue\r\n\r\n"); })},
       // ---- no answer
       {"hang", plain([](exchange& with) { return with.hang(); })},
       {"hang_read", plain([](exchange& with) { return with.read() && with.hang(); })},
