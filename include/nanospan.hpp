@@ -68,6 +68,7 @@
 #include <nanospan/messages.hpp>
 #include <nanospan/environment.hpp>
 #include <nanospan/wire.hpp>
+#include <nanospan/detail/otlp_split.hpp>
 #include <nanospan/detail/address_map.hpp>
 #include <nanospan/detail/any_value.hpp>
 #include <nanospan/detail/kept_entry.hpp>

@@ -179,6 +179,8 @@ class wire_reader {
   std::uint64_t field() const noexcept { return field_; }
   std::uint64_t number() const noexcept { return number_; }
   std::string_view bytes() const noexcept { return bytes_; }
+  // How many bytes come after this field.
+  std::size_t left() const noexcept { return rest_.size(); }
   // After the last field: whether all of it was read.
   bool well_formed() const noexcept { return well_formed_; }
 
