@@ -19,7 +19,6 @@
 #include <csignal>
 #include <poll.h>
 
-using nanospan::batch;
 using nanospan::configuration_error;
 using nanospan::duration;
 using nanospan::export_result;

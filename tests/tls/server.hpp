@@ -89,7 +89,7 @@ class tls_server {
     while (!over_) {
       boost::asio::ip::tcp::socket socket{io_};
       boost::system::error_code error;
-      acceptor_.accept(socket, error);
+      static_cast<void>(acceptor_.accept(socket, error));
       if (error) continue;
       {
         std::lock_guard const lock{mutex_};
@@ -112,7 +112,7 @@ class tls_server {
     if (!options_.instead.empty()) boost::asio::write(socket, boost::asio::buffer(options_.instead), error);
     if (options_.silent || !options_.instead.empty()) return hang(socket);
     boost::asio::ssl::stream<boost::asio::ip::tcp::socket&> stream{socket, context_};
-    stream.handshake(boost::asio::ssl::stream_base::server, error);
+    static_cast<void>(stream.handshake(boost::asio::ssl::stream_base::server, error));
     if (error) return;
     {
       char const* const name = ::SSL_get_servername(stream.native_handle(), TLSEXT_NAMETYPE_host_name);
