@@ -9307,8 +9307,13 @@ class socket_stream {
   // At least one byte; else an error, asio::error::eof at the end.
   std::size_t read_some(char* to, std::size_t room, error_code& error) {
     for (error = {};;) {
+      // For who always has more to say, nobody would ever wait: the rings are drained in a wait.
+      if (unwaited_bytes_ >= most_unwaited_bytes && !wait_for(false, error)) return 0;
       auto const got = ::recv(socket_.get(), to, room, 0);
-      if (got > 0) return static_cast<std::size_t>(got);
+      if (got > 0) {
+        unwaited_bytes_ += static_cast<std::size_t>(got);
+        return static_cast<std::size_t>(got);
+      }
       if (got == 0) error = boost::asio::error::eof;
       else if (errno == EINTR || (would_block(error) && wait_for(false, error))) continue;
       return 0;
@@ -9336,6 +9341,7 @@ class socket_stream {
   }
   // False with the error where the time is over.
   bool wait_for(bool writable, error_code& error) {
+    unwaited_bytes_ = 0;
     auto const end = wait_->wait(socket_.get(), writable, deadline_);
     if (end == export_wait::outcome::ready) return true;
     error = end == export_wait::outcome::stopped ? boost::asio::error::operation_aborted : boost::asio::error::timed_out;
@@ -9384,8 +9390,11 @@ class socket_stream {
     }
   }
 
+  static constexpr std::size_t most_unwaited_bytes = 256u << 10;
+
   descriptor socket_;
   std::shared_ptr<resolution> pending_;
+  std::size_t unwaited_bytes_ = 0;
   export_wait* wait_ = nullptr;
   std::uint64_t deadline_ = 0;
 };
@@ -9463,21 +9472,26 @@ class http_answer_parser final : public boost::beast::http::basic_parser<false> 
 // The final answer; interim ones (1xx) are passed over.
 class http_answer_reader {
  public:
+  static constexpr std::size_t most_unread_bytes = 64u << 10;                           // of what must be there as a whole
+  static constexpr std::size_t most_bytes = 2 * http_answer_parser::most_body_bytes;  // of everything
   using error_code = boost::system::error_code;
 
   // What came next. Not after it has finished.
   void add(std::string_view bytes) {
     if (first_.size() < 64) first_ += bytes.substr(0, 64);
     unread_ += bytes;
+    bytes_ += bytes.size();
     while (!finished_ && !unread_.empty()) {
       std::size_t const used = parser_->put(boost::asio::const_buffer{unread_.data(), unread_.size()}, error_);
       unread_.erase(0, used);
       if (error_ == boost::beast::http::error::need_more) {
         error_ = {};
-        if (used == 0) return;
+        if (used == 0) break;
       }
       finish_if_done();
     }
+    // What is no body has no limit in Beast: a chunk's extension, a trailer.
+    if (!finished_ && (unread_.size() > most_unread_bytes || bytes_ > most_bytes)) fail(boost::beast::http::error::body_limit);
   }
   // The connection has ended.
   void end() {
@@ -9505,8 +9519,10 @@ class http_answer_reader {
     finished_ = false;
     answer_ = {};
     parser_.emplace(answer_);
-    if (++interim_ <= 16) return;
-    error_ = boost::beast::http::error::bad_status;
+    if (++interim_ > 16) fail(boost::beast::http::error::bad_status);
+  }
+  void fail(boost::beast::http::error why) {
+    error_ = why;
     finished_ = true;
   }
   bool is_interim() const noexcept { return answer_.status / 100 == 1 && answer_.status != 101; }
@@ -9516,6 +9532,7 @@ class http_answer_reader {
   std::string unread_;
   std::string first_;
   error_code error_;
+  std::size_t bytes_ = 0;
   int interim_ = 0;
   bool finished_ = false;
 };

@@ -114,3 +114,26 @@ TEST_CASE("interim answers without end are an error") {
   CHECK(read.error());
   CHECK(interim <= 20);
 }
+
+TEST_CASE("an answer that has no end is too large, whatever it goes on with") {
+  std::string const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  std::string const x(60'000, 'x');
+  struct {
+    char const* what;
+    std::string first;
+    std::string more;
+    std::size_t most_bytes;
+  } const endless[] = {{"a chunk's extension", chunked + "1;more=", x, 200'000},
+                       {"a trailer", chunked + "0\r\n", "X-More: " + x + "\r\n", 200'000},
+                       {"extensions of tiny chunks", chunked, "1;more=" + x + "\r\nx\r\n", 9'000'000},
+                       {"a body", "HTTP/1.1 200 OK\r\n\r\n", x, 9'000'000},
+                       {"a header", "HTTP/1.1 200 OK\r\n", "X-More: " + x + "\r\n", 200'000}};
+  for (auto const& one : endless) {
+    CAPTURE(one.what);
+    read_answer read{one.first};
+    std::size_t bytes = 0;
+    for (; !read.finished() && bytes <= one.most_bytes; bytes += one.more.size()) read.add(one.more);
+    CHECK(read.finished());
+    CHECK((read.error() == http::error::body_limit || read.error() == http::error::header_limit));
+  }
+}

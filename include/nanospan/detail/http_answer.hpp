@@ -73,21 +73,26 @@ class http_answer_parser final : public boost::beast::http::basic_parser<false> 
 // The final answer; interim ones (1xx) are passed over.
 class http_answer_reader {
  public:
+  static constexpr std::size_t most_unread_bytes = 64u << 10;                           // of what must be there as a whole
+  static constexpr std::size_t most_bytes = 2 * http_answer_parser::most_body_bytes;  // of everything
   using error_code = boost::system::error_code;
 
   // What came next. Not after it has finished.
   void add(std::string_view bytes) {
     if (first_.size() < 64) first_ += bytes.substr(0, 64);
     unread_ += bytes;
+    bytes_ += bytes.size();
     while (!finished_ && !unread_.empty()) {
       std::size_t const used = parser_->put(boost::asio::const_buffer{unread_.data(), unread_.size()}, error_);
       unread_.erase(0, used);
       if (error_ == boost::beast::http::error::need_more) {
         error_ = {};
-        if (used == 0) return;
+        if (used == 0) break;
       }
       finish_if_done();
     }
+    // What is no body has no limit in Beast: a chunk's extension, a trailer.
+    if (!finished_ && (unread_.size() > most_unread_bytes || bytes_ > most_bytes)) fail(boost::beast::http::error::body_limit);
   }
   // The connection has ended.
   void end() {
@@ -115,8 +120,10 @@ class http_answer_reader {
     finished_ = false;
     answer_ = {};
     parser_.emplace(answer_);
-    if (++interim_ <= 16) return;
-    error_ = boost::beast::http::error::bad_status;
+    if (++interim_ > 16) fail(boost::beast::http::error::bad_status);
+  }
+  void fail(boost::beast::http::error why) {
+    error_ = why;
     finished_ = true;
   }
   bool is_interim() const noexcept { return answer_.status / 100 == 1 && answer_.status != 101; }
@@ -126,6 +133,7 @@ class http_answer_reader {
   std::string unread_;
   std::string first_;
   error_code error_;
+  std::size_t bytes_ = 0;
   int interim_ = 0;
   bool finished_ = false;
 };

@@ -71,8 +71,13 @@ class socket_stream {
   // At least one byte; else an error, asio::error::eof at the end.
   std::size_t read_some(char* to, std::size_t room, error_code& error) {
     for (error = {};;) {
+      // For who always has more to say, nobody would ever wait: the rings are drained in a wait.
+      if (unwaited_bytes_ >= most_unwaited_bytes && !wait_for(false, error)) return 0;
       auto const got = ::recv(socket_.get(), to, room, 0);
-      if (got > 0) return static_cast<std::size_t>(got);
+      if (got > 0) {
+        unwaited_bytes_ += static_cast<std::size_t>(got);
+        return static_cast<std::size_t>(got);
+      }
       if (got == 0) error = boost::asio::error::eof;
       else if (errno == EINTR || (would_block(error) && wait_for(false, error))) continue;
       return 0;
@@ -100,6 +105,7 @@ class socket_stream {
   }
   // False with the error where the time is over.
   bool wait_for(bool writable, error_code& error) {
+    unwaited_bytes_ = 0;
     auto const end = wait_->wait(socket_.get(), writable, deadline_);
     if (end == export_wait::outcome::ready) return true;
     error = end == export_wait::outcome::stopped ? boost::asio::error::operation_aborted : boost::asio::error::timed_out;
@@ -148,8 +154,11 @@ class socket_stream {
     }
   }
 
+  static constexpr std::size_t most_unwaited_bytes = 256u << 10;
+
   descriptor socket_;
   std::shared_ptr<resolution> pending_;
+  std::size_t unwaited_bytes_ = 0;
   export_wait* wait_ = nullptr;
   std::uint64_t deadline_ = 0;
 };
