@@ -103,6 +103,16 @@
 #endif
 #include <nanospan/exporters/otlp_http.hpp>
 #include <nanospan/collector.hpp>
+#include <nanospan/detail/spool_file.hpp>
+#include <nanospan/detail/spool_names.hpp>
+#include <nanospan/detail/spool_directory.hpp>
+#include <nanospan/spool.hpp>
+#include <nanospan/detail/disk_turns.hpp>
+#include <nanospan/detail/queued_batch.hpp>
+#include <nanospan/detail/sender_messages.hpp>
+#include <nanospan/detail/batch_queue.hpp>
+#include <nanospan/detail/batch_disk.hpp>
+#include <nanospan/detail/batch_refuge.hpp>
 #include <nanospan/sender.hpp>
 #include <nanospan/loss_watch.hpp>
 #include <nanospan/pipeline.hpp>

@@ -4963,6 +4963,8 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   std::uint64_t passed = 0;              ///< given to the exporter at least once, whatever became of them
   std::uint64_t passed_queue_full = 0;   ///< of dropped.queue_full: had been given to the exporter
   std::uint64_t passed_shutdown = 0;     ///< of dropped.shutdown: had been given to the exporter
+  std::uint64_t passed_fallback = 0;     ///< of fallback: had been given to the exporter
+  std::uint64_t passed_spool_full = 0;   ///< of dropped.spool_full: had been given to the exporter
 
   std::uint64_t queue_bytes = 0;         ///< encoded batches that wait or are being sent
   std::uint64_t queue_limit_bytes = 0;   ///< options.max_queue_bytes; zero without a provider
@@ -4983,6 +4985,8 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
     total unconfirmed = {};
     total queue_full = {};
     total shutdown = {};
+    total fallback = {};  ///< options.fallback took them
+    total spool_full = {};
   };
   export_operations exports = {};
 
@@ -4998,7 +5002,7 @@ namespace detail {
 
 // What became of the spans that were taken out of the rings. Written by the background thread only; here so that stats() works
 // after a provider's end.
-enum class export_end : std::uint8_t { success, rejected, export_failed, unconfirmed, queue_full, shutdown };
+enum class export_end : std::uint8_t { success, rejected, export_failed, unconfirmed, queue_full, shutdown, fallback, spool_full };
 
 struct export_counters {
   counter count;
@@ -5023,7 +5027,9 @@ struct background_counters {
   counter passed;
   counter passed_queue_full;
   counter passed_shutdown;
-  std::array<export_counters, 6> exports;  // by export_end
+  counter passed_fallback;
+  counter passed_spool_full;
+  std::array<export_counters, 8> exports;  // by export_end
   // Relaxed, both: only for reporting.
   std::atomic<std::uint64_t> queue_bytes{0};
   std::atomic<std::uint64_t> queue_limit_bytes{0};
@@ -5031,7 +5037,7 @@ struct background_counters {
 
   void reset() noexcept {
     for (counter* one : {&recovered, &recovered_in_flight, &exported, &fallback, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_spool_full, &dropped_no_memory, &dropped_shutdown, &discarded_hook, &discarded_record_only, &hook_failed, &passed,
-                         &passed_queue_full, &passed_shutdown})
+                         &passed_queue_full, &passed_shutdown, &passed_fallback, &passed_spool_full})
       one->reset();
     for (export_counters& one : exports) {
       one.count.reset();
@@ -5069,13 +5075,16 @@ inline stats_snapshot stats() noexcept {
   now.hook_failed = done.hook_failed.read();
   now.passed_queue_full = done.passed_queue_full.read();
   now.passed_shutdown = done.passed_shutdown.read();
+  now.passed_fallback = done.passed_fallback.read();
+  now.passed_spool_full = done.passed_spool_full.read();
   auto const operations = [](detail::export_end how) {
     auto const& all = detail::background.exports[static_cast<std::size_t>(how)];
     return stats_snapshot::export_operations::total{all.count.read(), all.nanoseconds.read()};
   };
   using how = detail::export_end;
   now.exports = {operations(how::success),     operations(how::rejected),   operations(how::export_failed),
-                 operations(how::unconfirmed), operations(how::queue_full), operations(how::shutdown)};
+                 operations(how::unconfirmed), operations(how::queue_full), operations(how::shutdown),
+                 operations(how::fallback),    operations(how::spool_full)};
   now.queue_bytes = done.queue_bytes.load(std::memory_order_relaxed);
   now.queue_limit_bytes = done.queue_limit_bytes.load(std::memory_order_relaxed);
   now.ring_memory_bytes = detail::registry.ring_memory_bytes.load(std::memory_order_relaxed);
@@ -5084,7 +5093,8 @@ inline stats_snapshot stats() noexcept {
   now.memory_limit_bytes = detail::span_memory.limit() + (now.ring_memory_bytes > now.ring_memory_limit_bytes ? now.ring_memory_bytes : now.ring_memory_limit_bytes);
   // After what became of them.
   now.passed = done.passed.read();
-  std::uint64_t const returned = now.exported + now.rejected + now.unconfirmed + now.dropped.export_failed + now.passed_queue_full + now.passed_shutdown;
+  std::uint64_t const returned = now.exported + now.rejected + now.unconfirmed + now.dropped.export_failed + now.passed_queue_full + now.passed_shutdown +
+                                 now.passed_fallback + now.passed_spool_full;
   now.in_flight = now.passed > returned ? now.passed - returned : 0;
   std::uint64_t recorded = 0;
   detail::for_each_slot([&](detail::thread_slot const& slot) {
@@ -5404,24 +5414,49 @@ class batch_account {
   }
   // An attempt was sent in full and not answered.
   void unanswered() noexcept { unanswered_ = true; }
+  bool maybe_there() const noexcept { return unanswered_; }
+
+  // Of a batch that is taken apart: the rest is this one's, and the other has a past, too.
+  batch_account part(std::uint64_t spans) noexcept {
+    batch_account other = *this;
+    other.spans_ = spans;
+    spans_ -= spans;
+    return other;
+  }
 
   void settled(std::uint64_t rejected) noexcept {
     background.exported.add(spans_ - rejected);
     background.rejected.add(rejected);
     ended(rejected == 0 ? export_end::success : export_end::rejected);
   }
+  void fell_back() noexcept {
+    background.fallback.add(spans_);
+    if (first_attempt_ == 0) return;
+    background.passed_fallback.add(spans_);
+    ended(export_end::fallback);
+  }
   // What was once sent in full may be there: it is not known to be lost.
   void lost(export_end reason) noexcept {
     bool const passed = first_attempt_ != 0;
-    if (unanswered_) reason = export_end::unconfirmed;
-    if (reason == export_end::queue_full) {
-      background.dropped_queue_full.add(spans_);
-      if (passed) background.passed_queue_full.add(spans_);
-    } else if (reason == export_end::shutdown) {
-      background.dropped_shutdown.add(spans_);
-      if (passed) background.passed_shutdown.add(spans_);
-    } else {
-      (unanswered_ ? background.unconfirmed : background.dropped_export_failed).add(spans_);
+    if (unanswered_) {
+      // Of another process, which has not told us that it was given to an exporter.
+      if (!passed) background.passed.add(spans_);
+      background.unconfirmed.add(spans_);
+      if (passed) ended(export_end::unconfirmed);
+      return;
+    }
+    struct {
+      export_end reason;
+      counter& all;
+      counter* passed;
+    } const counters[] = {{export_end::queue_full, background.dropped_queue_full, &background.passed_queue_full},
+                          {export_end::shutdown, background.dropped_shutdown, &background.passed_shutdown},
+                          {export_end::spool_full, background.dropped_spool_full, &background.passed_spool_full},
+                          {export_end::export_failed, background.dropped_export_failed, nullptr}};
+    for (auto const& one : counters) {
+      if (one.reason != reason) continue;
+      one.all.add(spans_);
+      if (passed && one.passed != nullptr) one.passed->add(spans_);
     }
     if (passed) ended(reason);
   }
@@ -10454,212 +10489,658 @@ class collector {
 
 }  // namespace nanospan::inline v0::detail
 
-// ---- nanospan/sender.hpp -------------------------------------------------------------------------------------------------------
+// ---- nanospan/detail/spool_file.hpp --------------------------------------------------------------------------------------------
 
-// The queue of encoded batches and what becomes of each: confirmed, retried with back-off and jitter, given up; every span of it is
-// counted once. One thread at a time; waits only inside the exporter, through the wait that it is given.
-
-#include <algorithm>
-#include <iterator>
-#include <list>
+// A batch as a file of the spool: 32 bytes of header, all numbers little endian, then its OTLP. What was cut short, changed or written by somebody
+// else is told by length and CRC-32. Background half.
+//   "nanospan" | version: 4 | CRC-32 of all that follows: 4 | spans: 8 | bytes of OTLP: 8
 
 namespace nanospan::inline v0::detail {
 
-struct sender_limits {
-  std::size_t queue_bytes;
-  std::uint64_t retry;                              // nanoseconds from a batch's first attempt to the last
-  std::uint64_t first_back_off = 1'000'000'000;     // nanoseconds; half as much again each time
-  std::uint64_t longest_back_off = 30'000'000'000;
-};
-
-class sender {
- public:
-  sender(shared<exporter> to, sender_limits limits, messages report)
-      : exporter_{std::move(to)}, limits_{limits}, report_{report} {
-    random_.seed();
-    background.queue_limit_bytes.store(limits_.queue_bytes, std::memory_order_relaxed);
+inline constexpr std::array<std::uint32_t, 256> spool_crc_table = [] {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t byte = 0; byte < 256; ++byte) {
+    std::uint32_t remainder = byte;
+    for (int bit = 0; bit < 8; ++bit) remainder = (remainder >> 1) ^ ((remainder & 1) != 0 ? 0xedb88320u : 0u);
+    table[byte] = remainder;
   }
-  sender(sender const&) = delete;
-  sender& operator=(sender const&) = delete;
-  ~sender() {
-    background.queue_limit_bytes.store(0, std::memory_order_relaxed);
-    background.queue_bytes.store(0, std::memory_order_relaxed);
-  }
+  return table;
+}();
+// CRC-32 of ISO 3309, as in gzip; `before` is that of what came before these bytes.
+inline std::uint32_t spool_crc(std::string_view bytes, std::uint32_t before = 0) noexcept {
+  std::uint32_t remainder = ~before;
+  for (char const c : bytes) remainder = (remainder >> 8) ^ spool_crc_table[(remainder ^ static_cast<unsigned char>(c)) & 0xff];
+  return ~remainder;
+}
 
-  bool empty() const noexcept { return queue_.empty(); }
-  // Attempts that failed and batches that were lost, since the beginning.
-  std::uint64_t setbacks() const noexcept { return setbacks_; }
-  std::uint64_t pushed() const noexcept { return pushed_; }
-  // Whether all of the first `batches` ever pushed have left the queue.
-  bool settled(std::uint64_t batches) const noexcept { return queue_.empty() || queue_.front().number >= batches; }
-  // When there is something to do (monotonic nanoseconds); the end of time where there is not.
-  std::uint64_t due() const noexcept { return queue_.empty() ? ~std::uint64_t{0} : next_attempt_; }
-  // Someone waits for the queue: do not sit out a back-off, unless the collector asked for it.
-  void hurry() noexcept { next_attempt_ = not_before_; }
+struct spool_file {
+  static constexpr std::string_view magic = "nanospan";
+  static constexpr std::uint32_t version = 1;
+  static constexpr std::size_t header_bytes = 32;
+  // No batch is larger (options.max_batch_bytes, and a span): what says so is broken, and nobody makes room for it.
+  static constexpr std::uint64_t most_bytes = std::uint64_t{1} << 32;
 
-  // Never waits: where there is no room the oldest goes. Throws std::bad_alloc, nothing changed.
-  void push(charged_batch&& one) {
-    std::uint64_t const spans = one.span_count;
-    queue_.push_back({std::move(one), pushed_, batch_account{spans}});
-    ++pushed_;
-    hold(bytes_ + queue_.back().spans.otlp.size());
-    // The one that is being sent stays where it is.
-    while (bytes_ > limits_.queue_bytes && queue_.size() > (sending_ ? 2u : 1u)) shed();
+  static std::array<char, header_bytes> header_of(batch const& spans) noexcept {
+    std::array<char, header_bytes> header{};
+    magic.copy(header.data(), magic.size());
+    put(&header[8], version, 4);
+    put(&header[16], spans.span_count, 8);
+    put(&header[24], spans.otlp.size(), 8);
+    put(&header[12], spool_crc(spans.otlp, spool_crc({&header[16], 16})), 4);
+    return header;
   }
-  // The oldest batch goes that is not being sent. False where there is none.
-  bool shed() noexcept {
-    if (queue_.size() == (sending_ ? 1u : 0u)) return false;
-    lose(std::next(queue_.begin(), sending_ ? 1 : 0), export_end::queue_full);
+  // Moves the OTLP out of a file's bytes. False, `into` as it was, for what is broken. Throws std::bad_alloc.
+  static bool read(std::string&& file, batch& into) {
+    std::string_view const text = file;
+    if (text.size() < header_bytes || text.substr(0, magic.size()) != magic || get(text, 8, 4) != version) return false;
+    if (get(text, 24, 8) != text.size() - header_bytes || get(text, 12, 4) != spool_crc(text.substr(16))) return false;
+    into.span_count = static_cast<std::size_t>(get(text, 16, 8));
+    file.erase(0, header_bytes);
+    into.otlp = std::move(file);
     return true;
   }
 
-  // Asks whether anybody is there, once. What is wrong is told as trouble that has begun, unless the wait was cut short.
-  void probe(export_wait& wait) {
-    struct noting final : export_wait {
-      explicit noting(export_wait& by) noexcept : by_{by} {}
-      outcome wait(int descriptor, bool writable, std::uint64_t deadline) override {
-        outcome const end = by_.wait(descriptor, writable, deadline);
-        stopped = end == outcome::stopped;
-        return end;
-      }
-      export_wait& by_;
-      bool stopped = false;
-    } noted{wait};
-    export_result const result = call([&](exporter& to) { return to.probe(noted); });
-    if (result.what != export_result::outcome::success && !noted.stopped) failed(result, "; spans will be lost");
+ private:
+  static void put(char* to, std::uint64_t value, int bytes) noexcept {
+    for (; bytes-- != 0; value >>= 8) *to++ = static_cast<char>(value & 0xff);
   }
+  static std::uint64_t get(std::string_view text, std::size_t at, std::size_t bytes) noexcept {
+    std::uint64_t value = 0;
+    while (bytes-- != 0) value = value << 8 | static_cast<unsigned char>(text[at + bytes]);
+    return value;
+  }
+};
 
-  // One attempt at the oldest batch.
-  void attempt(export_wait& wait) {
-    queued& front = queue_.front();
-    front.account.attempted();
-    sending_ = true;
-    export_result const result = call([&](exporter& to) { return to.export_batch(front.spans, wait); });
-    sending_ = false;
-    unreachable_ = result.what == export_result::outcome::unreachable;
-    if (result.what == export_result::outcome::success) settle(result);
-    else delay_or_give_up(result);
-  }
+}  // namespace nanospan::inline v0::detail
 
-  // The end: what is still here is counted as lost.
-  void abandon() {
-    while (!queue_.empty()) lose(queue_.begin(), export_end::shutdown);
+// ---- nanospan/detail/spool_names.hpp -------------------------------------------------------------------------------------------
+
+// Which directories of spools this process owns, and which it has left on disk: closing a file lets go of all of a process' locks on it, so that none may open an
+// `owner` twice. Any thread.
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+
+namespace nanospan::inline v0::detail {
+
+class spool_names {
+ public:
+  enum class kind { unknown, living, left };
+
+  static kind of(std::string const& name) {
+    spool_names& all = here();
+    std::lock_guard const lock{all.mutex_};
+    auto const found = all.find(name);
+    return found == all.names_.end() ? kind::unknown : found->second;
   }
-  // The exporter writes what it holds and is let go; nothing is attempted after it.
-  void shutdown(export_wait& wait) noexcept {
-    try {
-      std::uint64_t const lost = exporter_->shutdown(wait);
-      background.exported.add(std::uint64_t{0} - lost);  // it had taken them
-      background.dropped_shutdown.add(lost);
-      background.passed_shutdown.add(lost);
-    } catch (...) {
-      say(log_level::error, [] { return std::string{"the exporter threw while it was shut down"}; });
-    }
-    exporter_ = nullptr;
+  static void set(std::string const& name, kind what) {
+    spool_names& all = here();
+    std::lock_guard const lock{all.mutex_};
+    auto const found = all.find(name);
+    if (found == all.names_.end()) all.names_.emplace_back(name, what);
+    else if (what == kind::unknown) all.names_.erase(found);
+    else found->second = what;
   }
-  // Nobody answers there: at the program's end not worth a wait.
-  bool unreachable() const noexcept { return unreachable_; }
 
  private:
-  struct queued {
-    charged_batch spans;
+  using entries = std::vector<std::pair<std::string, kind>>;
+  entries::iterator find(std::string const& name) {
+    return std::find_if(names_.begin(), names_.end(), [&](auto const& one) { return one.first == name; });
+  }
+  // Never destroyed. A forked child owns nothing, and another thread may have held the parent's mutex.
+  static spool_names& here() {
+    static std::atomic<spool_names*> current{nullptr};
+    spool_names* seen = current.load(std::memory_order_acquire);  // Acquire: pairs with the release below.
+    while (seen == nullptr || seen->process_ != ::getpid()) {
+      auto made = std::make_unique<spool_names>();
+      if (current.compare_exchange_strong(seen, made.get(), std::memory_order_acq_rel)) return *made.release();
+    }
+    return *seen;
+  }
+
+  pid_t process_ = ::getpid();
+  std::mutex mutex_;  // the one below
+  entries names_;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/spool_directory.hpp ---------------------------------------------------------------------------------------
+
+// One owner's directory in a spool: <spool>/<pid>-<16 hex digits, random>/, with a file `owner` on which the owner holds a lock of fcntl()'s kind: a forked child has no
+// part in it, and the kernel lets go of it however the owner ends. Whoever gets that lock later owns what is there. Each call may block as long as the disk likes.
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <system_error>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+namespace nanospan::inline v0::detail {
+
+class spool_directory {
+ public:
+  struct file {
     std::uint64_t number;
-    batch_account account;
-    unsigned attempts = 0;
+    bool in_flight;  // was being sent when it was last heard of
   };
-  static constexpr std::uint64_t between_complaints = 10'000'000'000;
 
-  // What an exporter throws is worth another attempt: it may have been memory, a thread or a descriptor that was missing.
-  template <typename Ask>
-  export_result call(Ask&& ask) noexcept {
-    export_result result{export_result::outcome::retry, 0, {}, {}};
+  spool_directory(spool_directory const&) = delete;
+  spool_directory& operator=(spool_directory const&) = delete;
+  // Removed where nothing is left in it; else it is left to whoever comes.
+  ~spool_directory() {
+    if (!owner_.open() || process_ != ::getpid()) return;
+    bool const nothing = files_ == 0;
+    if (nothing && ::unlink(owner_path().c_str()) == 0) ::rmdir(path_.c_str());
+    owner_ = descriptor{};  // before the next line: who takes it then has a lock of his own
     try {
-      try {
-        return ask(*exporter_);
-      } catch (std::exception const& error) {
-        result.message = std::string{"the exporter threw: "} + error.what();
+      spool_names::set(name_, nothing ? spool_names::kind::unknown : spool_names::kind::left);
+    } catch (...) {}  // NOLINT(bugprone-empty-catch): then nobody here takes it
+  }
+
+  // A new one. Null, and why, where there cannot be one.
+  static std::shared_ptr<spool_directory> make(std::string const& root, std::string& error) {
+    if (!make_path(root)) return failed("mkdir", root, error);
+    random_ids random;
+    random.seed();
+    // Whoever looks around at this moment may take an empty one for a dead one's.
+    for (int tries = 0; tries < 100; ++tries) {
+      char name[64];
+      std::snprintf(name, sizeof name, "%ld-%016llx", static_cast<long>(::getpid()), static_cast<unsigned long long>(std::bit_cast<std::uint64_t>(random.next_span_id())));
+      auto made = std::make_shared<spool_directory>(root, name);
+      if (::mkdir(made->path_.c_str(), 0700) != 0) return failed("mkdir", made->path_, error);
+      int const owner = ::open(made->owner_path().c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+      if (owner < 0 && errno != ENOENT) {
+        failed("open", made->owner_path(), error);
+        ::rmdir(made->path_.c_str());
+        return nullptr;
       }
+      if (owner < 0) continue;
+      if (made->own(owner)) {
+        spool_names::set(made->name_, spool_names::kind::living);
+        return made;
+      }
+      if (errno != 0 && errno != EAGAIN && errno != EACCES) return failed("lock", made->owner_path(), error);
+    }
+    errno = EAGAIN;
+    return failed("mkdir", root, error);
+  }
+  // One whose owner is gone; null for any other.
+  static std::shared_ptr<spool_directory> adopt(std::string const& root, std::string const& name) {
+    if (spool_names::of(name) == spool_names::kind::living) return nullptr;
+    auto found = std::make_shared<spool_directory>(root, name);
+    struct stat is{};
+    if (::lstat(found->path_.c_str(), &is) != 0 || !S_ISDIR(is.st_mode) || is.st_uid != ::geteuid()) return nullptr;
+    int const owner = ::open(found->owner_path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (owner < 0 && errno == ENOENT) ::rmdir(found->path_.c_str());  // its maker died, or comes with another one
+    if (owner < 0 || !found->own(owner)) return nullptr;
+    found->left_here_ = spool_names::of(name) == spool_names::kind::left;
+    spool_names::set(name, spool_names::kind::living);
+    return found;
+  }
+
+  // Those there now, oldest first. What nobody finished writing is removed.
+  std::vector<file> list(std::size_t& broken) {
+    std::vector<file> all;
+    std::vector<std::string> unfinished;
+    if (DIR* const open = ::opendir(path_.c_str()); open != nullptr) {
+      while (dirent const* const entry = ::readdir(open)) {
+        std::string const is = entry->d_name;
+        if (is.size() < 17 || is[16] != '.' || is.find_first_not_of("0123456789abcdef") != 16) continue;
+        std::string const ending = is.substr(17);
+        if (ending == "tmp") unfinished.push_back(is);
+        else if (ending == "otlp" || ending == "sending") all.push_back({std::stoull(is.substr(0, 16), nullptr, 16), ending == "sending"});
+      }
+      ::closedir(open);
+    }
+    for (std::string const& one : unfinished) ::unlink((path_ + "/" + one).c_str());
+    broken += unfinished.size();
+    std::sort(all.begin(), all.end(), [](file const& a, file const& b) { return a.number < b.number; });
+    files_ = all.size();
+    return all;
+  }
+
+  // Written to a file of another name first: under its own it is whole. Returns what went wrong, or nothing.
+  std::string put(file as, batch const& spans) {
+    std::string const temporary = path_of(as.number, "tmp");
+    descriptor to{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
+    auto const header = spool_file::header_of(spans);
+    if (to.open() && write_all(to, {header.data(), header.size()}) && write_all(to, spans.otlp) && ::rename(temporary.c_str(), path_of(as).c_str()) == 0) {
+      ++files_;
+      return {};
+    }
+    std::string error;
+    failed(to.open() ? "write" : "open", temporary, error);
+    ::unlink(temporary.c_str());
+    return error;
+  }
+  // True with what is there; false with `error`, or without where it is broken or gone.
+  bool get(file which, batch& into, std::string& error) const {
+    error.clear();
+    std::string const path = path_of(which);
+    descriptor const from{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+    struct stat is{};
+    if (!from.open() || ::fstat(from.get(), &is) != 0) {
+      if (errno != ENOENT && errno != ELOOP) failed("open", path, error);
+      return false;
+    }
+    auto const size = static_cast<std::uint64_t>(is.st_size);
+    if (!S_ISREG(is.st_mode) || size > spool_file::most_bytes) return false;
+    std::string bytes(static_cast<std::size_t>(size), '\0');
+    for (std::size_t at = 0; at < bytes.size();) {
+      ssize_t const count = ::read(from.get(), &bytes[at], bytes.size() - at);
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) failed("read", path, error);
+      if (count <= 0) return false;
+      at += static_cast<std::size_t>(count);
+    }
+    return spool_file::read(std::move(bytes), into);
+  }
+  // Tells whoever comes after us that the collector may have it, or that it has not.
+  bool mark(file& which, bool in_flight) const noexcept {
+    if (which.in_flight == in_flight) return true;
+    try {
+      if (::rename(path_of(which).c_str(), path_of({which.number, in_flight}).c_str()) != 0) return false;
     } catch (...) {
-      // Another type, or no memory for its text.
+      return false;
     }
-    return result;
+    which.in_flight = in_flight;
+    return true;
+  }
+  void remove(file which) {
+    if (::unlink(path_of(which).c_str()) == 0 || errno == ENOENT) --files_;
   }
 
-  void settle(export_result const& result) {
-    std::uint64_t const spans = queue_.front().spans.span_count;
-    std::uint64_t const rejected = std::min(result.rejected_spans, spans);
-    queue_.front().account.settled(rejected);
-    forget(queue_.begin());
-    next_attempt_ = not_before_ = 0;
-    recovered();
-    if (rejected == 0 && result.message.empty()) return;
-    rejected_untold_ += rejected;
-    std::uint64_t const now = monotonic_nanoseconds();
-    if (now < next_rejection_told_) return;
-    next_rejection_told_ = now + between_complaints;
-    say(rejected_untold_ == 0 ? log_level::warn : log_level::error, [&] { return joined({"the collector rejected ", std::to_string(rejected_untold_), " spans: ", result.message}); });
-    rejected_untold_ = 0;
-  }
+  std::size_t files() const noexcept { return files_; }
+  // It was this process that left it: an earlier provider.
+  bool left_here() const noexcept { return left_here_; }
 
-  void delay_or_give_up(export_result const& result) {
-    using outcome = export_result::outcome;
-    queued& front = queue_.front();
-    ++setbacks_;
-    if (result.what == outcome::unconfirmed) front.account.unanswered();
-    failed(result);
-    std::uint64_t const now = monotonic_nanoseconds();
-    std::uint64_t const give_up = front.account.first_attempt() + std::min(limits_.retry, ~std::uint64_t{0} - front.account.first_attempt());
-    std::uint64_t const back_off = now + next_delay(front.attempts++);
-    // What the collector asks for, but not beyond the last moment of this batch: then it gets one more attempt.
-    auto const asked = static_cast<std::uint64_t>(std::clamp(result.retry_after, duration{}, duration::of_milliseconds(86'400'000)).nanoseconds());
-    not_before_ = asked == 0 ? 0 : std::min(now + asked, std::max(give_up, back_off));
-    if (result.what == outcome::failure || back_off > give_up) {
-      lose(queue_.begin(), export_end::export_failed);
-      next_attempt_ = result.what == outcome::failure ? 0 : back_off;
-      return;
+  // For make() and adopt() only.
+  spool_directory(std::string const& root, std::string const& name) : path_{joined({root, "/", name})}, name_{name} {}
+
+ private:
+  static std::shared_ptr<spool_directory> failed(char const* what, std::string const& path, std::string& error) {
+    error = joined({what, " ", path, ": ", std::system_category().message(errno)});
+    return nullptr;
+  }
+  static bool make_path(std::string const& path) {
+    for (std::size_t at = path.find('/', 1);; at = path.find('/', at + 1)) {
+      bool const made = ::mkdir(path.substr(0, at).c_str(), 0700) == 0;
+      if (at == std::string::npos) {
+        if (made || errno == EEXIST) return true;
+        return false;
+      }
     }
-    next_attempt_ = std::max(back_off, not_before_);
+  }
+  static bool write_all(descriptor const& to, std::string_view bytes) noexcept {
+    while (!bytes.empty()) {
+      ssize_t const count = write_without_signal(to.get(), bytes.data(), bytes.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return false;
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return true;
+  }
+  // The lock, on the file that is there: it may have been removed between. errno 0 says so.
+  bool own(int owner) {
+    descriptor held{owner};
+    struct flock whole{};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    if (::fcntl(owner, F_SETLK, &whole) != 0) return false;
+    struct stat opened{};
+    struct stat there{};
+    errno = 0;
+    if (::fstat(owner, &opened) != 0 || opened.st_nlink == 0) return errno = 0, false;
+    if (::stat(owner_path().c_str(), &there) != 0 || there.st_ino != opened.st_ino || there.st_dev != opened.st_dev) return errno = 0, false;
+    owner_ = std::move(held);
+    return true;
+  }
+  std::string owner_path() const { return path_ + "/owner"; }
+  std::string path_of(std::uint64_t number, char const* ending) const {
+    char name[32];
+    std::snprintf(name, sizeof name, "/%016llx.", static_cast<unsigned long long>(number));
+    return joined({path_, name, ending});
+  }
+  std::string path_of(file which) const { return path_of(which.number, which.in_flight ? "sending" : "otlp"); }
+
+  std::string path_;
+  std::string name_;
+  descriptor owner_;
+  std::size_t files_ = 0;
+  bool left_here_ = false;
+  pid_t process_ = ::getpid();
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/spool.hpp --------------------------------------------------------------------------------------------------------
+
+// Batches on disk, until the collector has them: this process' own directory in options.spool_directory, made when it is first needed, and those of processes that are
+// gone. A file a batch, written whole or not at all; nothing is synced, so what is there survives the process and not a loss of power. Each call may block as long as the
+// disk likes, so they are the side thread's, one at a time.
+
+namespace nanospan::inline v0::detail {
+
+// A batch that is on disk.
+struct spool_ticket {
+  std::shared_ptr<spool_directory> in = nullptr;
+  spool_directory::file file = {};
+  std::uint64_t bytes = 0;
+
+  explicit operator bool() const noexcept { return in != nullptr; }
+};
+
+class spool {
+ public:
+  struct found {
+    spool_ticket where;
+    std::size_t spans;
+  };
+  struct findings {
+    std::vector<found> batches;  // oldest first
+    std::size_t broken = 0;      // files that were no batches, and are removed
+    std::string error = {};
+    bool more = false;  // there may be others, beyond what was asked for
+    std::uint64_t most_bytes = 0;  // as asked for
+  };
+
+  explicit spool(std::string const& root) : root_{absolute(root)} {}
+
+  // What a batch takes: a file has whole blocks.
+  static std::uint64_t bytes_of(std::uint64_t otlp) noexcept { return (otlp + spool_file::header_bytes + 4095) / 4096 * 4096; }
+  std::string const& root() const noexcept { return root_; }
+
+  // Takes over the directories of processes that are gone, as long as all that they have is within `most_bytes`; the first one in any case.
+  findings adopt(std::uint64_t most_bytes) {
+    findings all;
+    std::uint64_t bytes = 0;
+    for (std::string const& name : names(all.error)) {
+      if (bytes >= most_bytes) {
+        all.more = true;
+        break;
+      }
+      auto const directory = spool_directory::adopt(root_, name);
+      if (directory == nullptr) continue;
+      for (auto const& file : directory->list(all.broken)) {
+        batch spans;
+        std::string error;
+        if (directory->get(file, spans, error)) {
+          all.batches.push_back({{directory, file, bytes_of(spans.otlp.size())}, spans.span_count});
+          bytes += all.batches.back().where.bytes;
+        } else if (error.empty()) {
+          directory->remove(file);
+          ++all.broken;
+        } else {
+          all.error = error;  // it stays, for another time
+        }
+      }
+    }
+    std::sort(all.batches.begin(), all.batches.end(), [](found const& a, found const& b) { return a.where.file.number < b.where.file.number; });
+    return all;
   }
 
-  std::uint64_t next_delay(unsigned attempts) noexcept {
-    auto delay = static_cast<double>(limits_.first_back_off);
-    for (unsigned i = 0; i < attempts && delay < static_cast<double>(limits_.longest_back_off); ++i) delay *= 1.5;
-    delay = std::min(delay, static_cast<double>(limits_.longest_back_off));
+  // Returns what went wrong, or nothing, and where it is.
+  std::string put(batch const& spans, bool in_flight, spool_ticket& into) {
+    std::string error;
+    if (own_ == nullptr && (own_ = spool_directory::make(root_, error)) == nullptr) return error;
+    // By the time at which they came, whichever process they are of.
+    std::timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    last_ = std::max(last_ + 1, static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec));
+    error = own_->put({last_, in_flight}, spans);
+    if (error.empty()) into = {own_, {last_, in_flight}, bytes_of(spans.otlp.size())};
+    else if (own_->files() == 0) own_ = nullptr;  // somebody may have removed it
+    return error;
+  }
+
+ private:
+  std::vector<std::string> names(std::string& error) const {
+    std::vector<std::string> all;
+    DIR* const open = ::opendir(root_.c_str());
+    if (open == nullptr) {
+      if (errno != ENOENT) error = joined({"opendir ", root_, ": ", std::system_category().message(errno)});
+      return all;
+    }
+    while (dirent const* const entry = ::readdir(open)) {
+      std::string name = entry->d_name;
+      std::size_t const dash = name.find('-');
+      if (dash != std::string::npos && name.size() == dash + 17 && name.find_first_not_of("0123456789") == dash) all.push_back(std::move(name));
+    }
+    ::closedir(open);
+    return all;
+  }
+  // The program may go elsewhere. Where it is not known it stays as it is.
+  static std::string absolute(std::string path) {
+    while (path.size() > 1 && path.back() == '/') path.pop_back();
+    if (path.front() == '/') return path;
+    std::string directory(4096, '\0');
+    if (::getcwd(directory.data(), directory.size()) == nullptr) return path;
+    directory.resize(directory.find('\0'));
+    return joined({directory, "/", path});
+  }
+
+  std::string root_;
+  std::shared_ptr<spool_directory> own_;
+  std::uint64_t last_ = 0;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/disk_turns.hpp --------------------------------------------------------------------------------------------
+
+// The spool's turns on the disk: one after another on the side thread, waited for through export_wait. One that the disk keeps longer goes on by itself, and what
+// becomes of it is told before the next one. The sender's thread.
+
+namespace nanospan::inline v0::detail {
+
+// All that a turn uses, shared with the side thread: nobody may be there any more when it ends.
+struct disk_job {
+  std::shared_ptr<spool> on;
+  charged_batch spans = batch{};
+  std::vector<spool_ticket> where = {};
+  bool in_flight = false;
+  std::string error = {};
+  bool done = false;
+  spool::findings found = {};
+  std::shared_ptr<void> let_go = nullptr;  // of what else goes when this does
+};
+
+class disk_turns {
+ public:
+  using job = std::shared_ptr<disk_job>;
+  static constexpr std::uint64_t limit = 10'000'000'000;  // nanoseconds a turn
+
+  // `work` there, then `then` here. False where the disk does not answer in time: then `then` comes with a later turn, or never; or, where an earlier one is not
+  // over, neither comes.
+  bool run(job one, void (*work)(disk_job&), std::function<void(disk_job&)> then, export_wait& wait) {
+    std::uint64_t const deadline = monotonic_nanoseconds() + limit;
+    if (pending_ && (!on_thread([] {}, wait, deadline) || !finish())) return false;
+    pending_ = one;
+    then_ = std::move(then);
+    return on_thread([one, work] { work(*one); }, wait, deadline) && finish();
+  }
+  bool stuck() const noexcept { return pending_ != nullptr; }
+  // Goes when the turn that hangs does.
+  void after_it(std::shared_ptr<void> what) noexcept { pending_->let_go = std::move(what); }
+
+ private:
+  bool on_thread(std::function<void()> work, export_wait& wait, std::uint64_t deadline) {
+    try {
+      return thread_.run(work, wait, deadline);
+    } catch (std::system_error const&) {
+      work();  // no thread to be had: nothing is drained meanwhile, but nothing is lost either
+      return true;
+    }
+  }
+  bool finish() {
+    job const one = std::exchange(pending_, nullptr);
+    std::exchange(then_, nullptr)(*one);
+    return true;
+  }
+
+  side_thread thread_;
+  job pending_;
+  std::function<void(disk_job&)> then_;
+};
+
+// What is done there. What throws (std::bad_alloc) leaves `done` as it is.
+namespace disk_work {
+inline void adopt(disk_job& job) {
+  job.found = job.on->adopt(job.found.most_bytes);
+  job.done = true;
+}
+inline void put(disk_job& job) {
+  job.error = "out of memory";
+  job.error = job.on->put(job.spans, job.in_flight, job.where.front());
+  job.done = job.error.empty();
+}
+// To be sent: whoever finds it after us is told.
+inline void get(disk_job& job) {
+  job.error = "out of memory";
+  spool_ticket& where = job.where.front();
+  job.done = where.in->get(where.file, job.spans, job.error);
+  if (job.done && job.in_flight) where.in->mark(where.file, true);
+}
+inline void unmark(disk_job& job) {
+  spool_ticket& where = job.where.front();
+  job.done = where.in->mark(where.file, false);
+}
+inline void remove(disk_job& job) {
+  for (spool_ticket& one : job.where) {
+    one.in->remove(one.file);
+    one.in = nullptr;  // a directory that has nothing left goes, too
+  }
+  job.done = true;
+}
+}  // namespace disk_work
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/queued_batch.hpp ------------------------------------------------------------------------------------------
+
+// A batch on its way, in memory or on disk, and what happened to it so far; and how long to wait after an attempt that failed. The sender's thread.
+
+#include <algorithm>
+
+namespace nanospan::inline v0::detail {
+
+struct queued_batch {
+  enum class part : std::uint8_t { whole, first_half, second_half };
+
+  charged_batch spans;  // without its OTLP while that is on disk
+  std::uint64_t number;
+  batch_account account;
+  std::size_t counted = 0;  // of its bytes, among those in memory
+  unsigned attempts = 0;
+  bool halved = false;
+  part of_file = part::whole;  // where two share one
+  bool in_hands = false;  // of the exporter, the fallback or the disk: it stays where it is
+  export_end reason = export_end::export_failed;  // for which it leaves
+  spool_ticket where = {};
+
+  // What it says is elsewhere.
+  void forget_bytes() noexcept { spans = batch{{}, spans.span_count}; }
+};
+
+class back_off {
+ public:
+  back_off(std::uint64_t first, std::uint64_t longest) noexcept : first_{first}, longest_{longest} { random_.seed(); }
+
+  // Nanoseconds after so many attempts before this one: half as much again each time, give or take a half.
+  std::uint64_t after(unsigned attempts) noexcept {
+    auto delay = static_cast<double>(first_);
+    for (unsigned i = 0; i < attempts && delay < static_cast<double>(longest_); ++i) delay *= 1.5;
+    delay = std::min(delay, static_cast<double>(longest_));
     auto const random = static_cast<double>(std::bit_cast<std::uint64_t>(random_.next_span_id()) >> 11) * 0x1p-53;
     return static_cast<std::uint64_t>(delay * (0.5 + random));
   }
 
-  void lose(std::list<queued>::iterator which, export_end reason) noexcept {
-    which->account.lost(reason);
-    if (in_trouble_) lost_in_trouble_ += which->account.spans();
-    ++setbacks_;
-    forget(which);
-  }
-  void forget(std::list<queued>::iterator which) noexcept {
-    hold(bytes_ - which->spans.otlp.size());
-    queue_.erase(which);
-  }
-  void hold(std::size_t bytes) noexcept {
-    bytes_ = bytes;
-    background.queue_bytes.store(bytes, std::memory_order_relaxed);
-  }
+ private:
+  std::uint64_t first_;
+  std::uint64_t longest_;
+  random_ids random_;
+};
 
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/sender_messages.hpp ---------------------------------------------------------------------------------------
+
+// What the sender says, and how often: a line when trouble starts, one when it is over, and never a flood. The sender's thread.
+
+namespace nanospan::inline v0::detail {
+
+class sender_messages {
+ public:
+  explicit sender_messages(messages report) noexcept : report_{report} {}
+
+  bool in_trouble() const noexcept { return in_trouble_; }
   // One line when trouble starts, one when it is over; trouble that comes and goes is not told each time.
-  void failed(export_result const& result, char const* lost = "; these spans are lost") {
+  void failed(export_result const& result, exporter const& to, bool again, std::string_view refuge) noexcept {
     if (std::exchange(in_trouble_, true)) return;
-    std::uint64_t const now = monotonic_nanoseconds();
-    told_ = now >= next_trouble_told_;
+    told_ = in_time(next_trouble_);
     if (!told_) return;
-    next_trouble_told_ = now + between_complaints;
-    bool const again = result.what != export_result::outcome::failure;
-    say(again ? log_level::warn : log_level::error, [&] {
-      return joined({"cannot send to ", exporter_->description(), ": ", result.message, again ? "; spans wait and are retried" : lost});
+    say(again ? log_level::warn : log_level::error, [&] { return joined({"cannot send to ", to.description(), ": ", result.message, refuge}); });
+  }
+  void recovered(exporter const& to, exporter const* fallback) noexcept {
+    std::uint64_t const lost = std::exchange(lost_, 0);
+    std::uint64_t const fell_back = std::exchange(fell_back_, 0);
+    if (!std::exchange(in_trouble_, false) || !told_) return;
+    say(log_level::info, [&] {
+      std::string line = joined({"sending again to ", to.description(), "; ", std::to_string(lost), " spans were lost meanwhile"});
+      if (fell_back != 0 && fallback != nullptr) line += joined({", ", std::to_string(fell_back), " went to ", fallback->description()});
+      return line;
     });
   }
-  void recovered() {
-    std::uint64_t const lost = std::exchange(lost_in_trouble_, 0);
-    if (!std::exchange(in_trouble_, false) || !told_) return;
-    say(log_level::info, [&] { return joined({"sending again to ", exporter_->description(), "; ", std::to_string(lost), " spans were lost meanwhile"}); });
+  void lost(std::uint64_t spans) noexcept {
+    if (in_trouble_) lost_ += spans;
+  }
+  void fell_back(std::uint64_t spans) noexcept {
+    if (in_trouble_) fell_back_ += spans;
+  }
+  void rejected(std::uint64_t spans, std::string_view why) noexcept {
+    if (spans == 0 && why.empty()) return;
+    rejected_ += spans;
+    if (!in_time(next_rejection_)) return;
+    say(rejected_ == 0 ? log_level::warn : log_level::error, [&] { return joined({"the collector rejected ", std::to_string(rejected_), " spans: ", why}); });
+    rejected_ = 0;
+  }
+
+  void adopted(std::uint64_t spans, std::size_t broken, std::string_view error, std::string_view where) noexcept {
+    if (spans != 0) say(log_level::info, [&] { return joined({"sending ", std::to_string(spans), " spans that were left in ", where}); });
+    if (broken != 0) say(log_level::warn, [&] { return joined({std::to_string(broken), " broken files were removed from ", where}); });
+    if (!error.empty()) say(log_level::warn, [&] { return joined({"cannot read all of ", where, ": ", error}); });
+  }
+  void disk_failed(std::string_view error) noexcept {
+    if (std::exchange(disk_fails_, true)) return;
+    say(log_level::warn, [&] { return joined({"cannot write to the spool: ", error, "; spans wait in memory (options.spool_directory)"}); });
+  }
+  void disk_works() noexcept {
+    if (std::exchange(disk_fails_, false)) say(log_level::info, [] { return std::string{"writing to the spool again"}; });
+  }
+  void unreadable(std::uint64_t spans) noexcept {
+    say(log_level::error, [&] { return joined({std::to_string(spans), " spans are lost: their file in the spool is gone or broken"}); });
+  }
+  void left_on_disk(std::uint64_t spans, std::string_view where) noexcept {
+    say(log_level::info, [&] { return joined({std::to_string(spans), " spans wait in ", where, " for the next start"}); });
+  }
+  void threw_at_the_end() const noexcept {
+    say(log_level::error, [] { return std::string{"the exporter threw while it was shut down"}; });
+  }
+
+ private:
+  static constexpr std::uint64_t between_complaints = 10'000'000'000;
+
+  static bool in_time(std::uint64_t& next) noexcept {
+    std::uint64_t const now = monotonic_nanoseconds();
+    if (now < next) return false;
+    next = now + between_complaints;
+    return true;
   }
   // A message is worth no exception.
   template <typename Compose>
@@ -10670,24 +11151,596 @@ class sender {
     }
   }
 
-  shared<exporter> exporter_;
-  sender_limits limits_;
   messages report_;
-  std::list<queued> queue_;  // the front stays where it is while it is being sent
-  std::size_t bytes_ = 0;
-  std::uint64_t pushed_ = 0;
-  std::uint64_t next_attempt_ = 0;
-  std::uint64_t not_before_ = 0;  // as the collector asked
-  std::uint64_t setbacks_ = 0;
-  std::uint64_t lost_in_trouble_ = 0;
-  std::uint64_t rejected_untold_ = 0;
-  std::uint64_t next_trouble_told_ = 0;
-  std::uint64_t next_rejection_told_ = 0;
+  std::uint64_t lost_ = 0;  // since trouble began
+  std::uint64_t fell_back_ = 0;
+  std::uint64_t rejected_ = 0;  // and not told yet
+  std::uint64_t next_trouble_ = 0;
+  std::uint64_t next_rejection_ = 0;
   bool in_trouble_ = false;
   bool told_ = false;
-  bool sending_ = false;
+  bool disk_fails_ = false;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/batch_queue.hpp -------------------------------------------------------------------------------------------
+
+// The encoded batches that there are, in memory and on disk, within the bound of memory, and counted once when they go. The sender's thread; never waits.
+
+#include <algorithm>
+#include <iterator>
+#include <list>
+
+namespace nanospan::inline v0::detail {
+
+class batch_queue {
+ public:
+  batch_queue(shared<exporter> to, std::size_t limit_bytes, messages report) : exporter_{std::move(to)}, tell_{report}, limit_bytes_{limit_bytes} {
+    background.queue_limit_bytes.store(limit_bytes, std::memory_order_relaxed);
+  }
+  batch_queue(batch_queue const&) = delete;
+  batch_queue& operator=(batch_queue const&) = delete;
+  ~batch_queue() {
+    background.queue_limit_bytes.store(0, std::memory_order_relaxed);
+    background.queue_bytes.store(0, std::memory_order_relaxed);
+  }
+
+  bool empty() const noexcept { return queue_.empty() && spooled_.empty(); }
+  // Attempts that failed and batches that were lost, since the beginning.
+  std::uint64_t setbacks() const noexcept { return setbacks_; }
+  std::uint64_t pushed() const noexcept { return pushed_; }
+  // Whether all of the first `count` batches ever pushed have left the queue.
+  bool settled(std::uint64_t count) const noexcept {
+    return (queue_.empty() || queue_.front().number >= count) && (spooled_.empty() || spooled_.front().number >= count);
+  }
+  // Never waits: where there is no room the oldest goes. Throws std::bad_alloc, nothing changed.
+  void push(charged_batch&& one) {
+    std::uint64_t const spans = one.span_count;
+    queue_.push_back(queued_batch{std::move(one), pushed_, batch_account{spans}});
+    ++pushed_;
+    aside_due_ = 0;
+    count(queue_.back());
+    while (bytes_ > limit_bytes_ && (shed_from(leaving_, leaving_.end()) || shed_from(queue_, std::prev(queue_.end())))) {}
+  }
+  // The oldest batch in memory goes that nobody has in his hands. False where there is none.
+  bool shed() noexcept { return shed_from(leaving_, leaving_.end()) || shed_from(queue_, queue_.end()); }
+
+  // What is still in memory is counted as lost.
+  void abandon() {
+    while (!leaving_.empty()) drop(leaving_, leaving_.begin(), leaving_.front().reason);
+    while (!queue_.empty()) drop(queue_, queue_.begin(), export_end::shutdown);
+  }
+
+ protected:
+  using batches = std::list<queued_batch>;
+
+  bool shed_from(batches& from, batches::iterator end) noexcept {
+    auto const one = std::find_if(from.begin(), end, [](queued_batch const& each) { return !each.in_hands; });
+    if (one == end) return false;
+    drop(from, one, &from == &leaving_ ? one->reason : export_end::queue_full);
+    return true;
+  }
+  void drop(batches& from, batches::iterator one, export_end reason) noexcept {
+    one->account.lost(reason);
+    tell_.lost(one->account.spans());
+    ++setbacks_;
+    forget(from, one);
+  }
+  void forget(batches& from, batches::iterator one) noexcept {
+    hold(bytes_ - one->counted);
+    if (one->where) {
+      background.spooled.fetch_sub(one->account.spans(), std::memory_order_relaxed);
+      bool const other_half_is_there = one->of_file != queued_batch::part::whole && (has_file_of(spooled_, one) || has_file_of(leaving_, one));
+      if (!other_half_is_there) {
+        disk_bytes_ -= one->where.bytes;
+        try {
+          unneeded_.push_back(std::move(one->where));
+        } catch (...) {}  // NOLINT(bugprone-empty-catch): sent again by whoever finds it
+      }
+    }
+    from.erase(one);
+  }
+  static bool has_file_of(batches const& in, batches::iterator one) noexcept {
+    return std::any_of(in.begin(), in.end(), [&](queued_batch const& each) { return &each != &*one && each.where.in == one->where.in && each.where.file.number == one->where.file.number; });
+  }
+  void count(queued_batch& one) noexcept { hold(bytes_ + (one.counted = one.spans.otlp.size())); }
+  void hold(std::size_t bytes) noexcept {
+    bytes_ = bytes;
+    background.queue_bytes.store(bytes, std::memory_order_relaxed);
+  }
+
+  shared<exporter> exporter_;
+  sender_messages tell_;
+  batches queue_;    // in memory
+  batches spooled_;  // on disk; before those in memory
+  batches leaving_;  // on their way to the fallback
+  std::vector<spool_ticket> unneeded_;  // files of batches that are gone
+  std::size_t limit_bytes_;
+  std::size_t bytes_ = 0;  // of OTLP in memory
+  std::uint64_t disk_bytes_ = 0;
+  std::uint64_t pushed_ = 0;
+  std::uint64_t setbacks_ = 0;
+  std::uint64_t aside_due_ = 0;  // when batch_refuge has something to do
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/batch_disk.hpp --------------------------------------------------------------------------------------------
+
+// The queue's part on disk: batches that are written, found, read to be sent and removed, each in a turn of its own on the disk's thread. The sender's thread;
+// waits through what it is given.
+
+namespace nanospan::inline v0::detail {
+
+class batch_disk : public batch_queue {
+ public:
+  batch_disk(shared<exporter> to, std::size_t queue_bytes, messages report, back_off delay, std::string const& directory, std::uint64_t limit_bytes)
+      : batch_queue{std::move(to), queue_bytes, report}, delay_{delay}, spool_{directory.empty() ? nullptr : std::make_shared<spool>(directory)}, spool_bytes_{limit_bytes}, look_again_{spool_ != nullptr} {}
+
+ protected:
+  // True as long as it is there.
+  struct holding {
+    explicit holding(bool& what) noexcept : what_{what} { what_ = true; }
+    ~holding() { what_ = false; }
+    bool& what_;
+  };
+
+  bool disk_is_there() const noexcept { return spool_ != nullptr && monotonic_nanoseconds() >= disk_retry_; }
+  // Whether a turn that begins now would begin at once.
+  bool ready(export_wait& wait) {
+    return !disk_.stuck() || run(std::make_shared<disk_job>(), [](disk_job&) {}, [](disk_job&) {}, wait);
+  }
+  void disk_hangs() noexcept {
+    ++setbacks_;
+    next_attempt_ = monotonic_nanoseconds() + delay_.after(0);
+  }
+  bool disk_failed(std::string_view error) noexcept {
+    disk_retry_ = monotonic_nanoseconds() + delay_.after(disk_failures_++);
+    tell_.disk_failed(error);
+    return false;
+  }
+
+  bool adopt(export_wait& wait) {
+    if (!ready(wait)) return disk_failed("the disk does not answer");
+    look_again_ = false;
+    auto const job = std::make_shared<disk_job>(disk_job{spool_});
+    job->found.most_bytes = spool_bytes_ - std::min(spool_bytes_, disk_bytes_);
+    run(job, disk_work::adopt, [this](disk_job& of) { join(std::move(of.found)); }, wait);
+    return true;
+  }
+  // True when it is there. It is in nobody's hands but ours.
+  bool store(batches::iterator one, export_wait& wait) {
+    auto const job = std::make_shared<disk_job>(disk_job{spool_});
+    job->where.resize(1);
+    job->in_flight = one->account.maybe_there();
+    std::swap(job->spans, one->spans);
+    bool const answered = run(job, disk_work::put, [this, one](disk_job& of) { stored(one, of); }, wait);
+    if (!answered) return disk_failed("the disk does not answer");
+    if (!job->done) return disk_failed(job->error);
+    tell_.disk_works();
+    disk_failures_ = 0;
+    return true;
+  }
+  // To be sent.
+  bool load(batches::iterator one, export_wait& wait) noexcept {
+    try {
+      return fetch(one, true, wait);
+    } catch (...) {
+      disk_hangs();
+      return false;
+    }
+  }
+  // False where it cannot be had now, or is lost.
+  bool fetch(batches::iterator one, bool in_flight, export_wait& wait) {
+    if (!ready(wait)) return disk_hangs(), false;
+    auto const job = std::make_shared<disk_job>(disk_job{spool_});
+    job->where = {one->where};
+    job->in_flight = in_flight;
+    if (!touch(one, job, disk_work::get, wait)) return disk_hangs(), false;
+    bool whole = job->done;
+    if (whole && one->of_file != queued_batch::part::whole) {
+      batch halves[2];
+      whole = split_in_half(job->spans, halves[0], halves[1]);
+      static_cast<batch&>(job->spans) = std::move(halves[one->of_file == queued_batch::part::first_half ? 0 : 1]);
+    }
+    if (whole) {
+      one->spans.otlp = std::move(job->spans.otlp);
+      return true;
+    }
+    if (!job->error.empty()) return tell_.disk_failed(job->error), disk_hangs(), false;
+    tell_.unreadable(one->account.spans());
+    drop(spooled_, one, export_end::export_failed);
+    return false;
+  }
+  // The collector has it not, for all that it said; of halves one may be there.
+  void not_sent(batches::iterator one, export_wait& wait) {
+    one->forget_bytes();
+    if (one->account.maybe_there() || one->of_file != queued_batch::part::whole || !ready(wait)) return;
+    auto const job = std::make_shared<disk_job>(disk_job{spool_});
+    job->where = {one->where};
+    touch(one, job, disk_work::unmark, wait);
+  }
+  // Files that nobody needs any more.
+  void sweep(export_wait& wait) {
+    if (unneeded_.empty() || !ready(wait)) return;
+    auto const job = std::make_shared<disk_job>(disk_job{spool_});
+    job->where = std::exchange(unneeded_, {});
+    run(job, disk_work::remove, [](disk_job&) {}, wait);
+  }
+
+  // What is on disk stays there, for whoever comes.
+  void leave(export_wait& wait) noexcept {
+    if (spool_ == nullptr) return;
+    std::uint64_t waiting = 0;
+    for (queued_batch const& one : spooled_) waiting += one.account.spans();
+    if (waiting != 0) tell_.left_on_disk(waiting, spool_->root());
+    try {
+      auto const job = std::make_shared<disk_job>(disk_job{std::move(spool_)});
+      job->let_go = std::make_shared<batches>(std::move(spooled_));
+      if (disk_.stuck()) disk_.after_it(job);
+      else run(job, [](disk_job& of) { of.let_go = of.on = nullptr; }, [](disk_job&) {}, wait);
+    } catch (...) {}  // NOLINT(bugprone-empty-catch): no memory; let go of here, then
+  }
+
+  back_off delay_;
+  std::uint64_t next_attempt_ = 0;
+  std::shared_ptr<spool> spool_;
+  std::uint64_t spool_bytes_;
+  std::uint64_t disk_retry_ = 0;
+  bool look_again_;     // there may be spools of others
+  bool aside_ = false;  // at the disk, or at what batch_refuge does
+
+ private:
+  bool run(disk_turns::job job, void (*work)(disk_job&), std::function<void(disk_job&)> then, export_wait& wait) {
+    bool const before = std::exchange(aside_, true);
+    bool const done = disk_.run(std::move(job), work, std::move(then), wait);
+    aside_ = before;
+    return done;
+  }
+  void join(spool::findings&& found) {
+    std::uint64_t spans = 0;
+    batches joined;
+    for (auto& one : found.batches) {
+      spans += one.spans;
+      disk_bytes_ += one.where.bytes;
+      queued_batch& added = joined.emplace_back(queued_batch{batch{{}, one.spans}, 0, batch_account{one.spans}});
+      if (one.where.file.in_flight) added.account.unanswered();
+      added.where = std::move(one.where);
+      if (added.where.in->left_here()) continue;  // it is in the account
+      background.recovered.add(one.spans);
+      if (added.where.file.in_flight) background.recovered_in_flight.add(one.spans);
+      background.spooled.fetch_add(one.spans, std::memory_order_relaxed);
+    }
+    if (!joined.empty()) pushed_ = std::max<std::uint64_t>(pushed_, 1);
+    spooled_.splice(spooled_.begin(), joined);
+    look_again_ = found.more;
+    tell_.adopted(spans, found.broken, found.error, spool_->root());
+  }
+  void stored(batches::iterator one, disk_job& of) {
+    one->in_hands = false;
+    std::swap(of.spans, one->spans);
+    if (!of.done) return;
+    one->where = std::move(of.where.front());
+    one->forget_bytes();
+    hold(bytes_ - std::exchange(one->counted, 0));
+    disk_bytes_ += one->where.bytes;
+    background.spooled.fetch_add(one->account.spans(), std::memory_order_relaxed);
+    spooled_.splice(spooled_.end(), queue_, one);
+  }
+  // Has nobody else take it meanwhile, also where that is longer than anybody waits.
+  bool touch(batches::iterator one, disk_turns::job const& job, void (*work)(disk_job&), export_wait& wait) {
+    one->in_hands = true;
+    return run(job, work, [one](disk_job& of) {
+      one->in_hands = false;
+      one->where = of.where.front();
+    }, wait);
+  }
+
+  disk_turns disk_;
+  unsigned disk_failures_ = 0;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/detail/batch_refuge.hpp ------------------------------------------------------------------------------------------
+
+// Where batches go that cannot be sent: to disk, until they can; to the fallback, for good. One after another, also while the exporter waits, and neither
+// inside of the other. The sender's thread; waits through what it is given.
+
+namespace nanospan::inline v0::detail {
+
+// Where batches go that cannot be sent; see options.
+struct sender_refuges {
+  shared<exporter> fallback = nullptr;
+  std::string spool_directory = {};
+  std::uint64_t spool_bytes = 0;
+};
+
+class batch_refuge : public batch_disk {
+ public:
+  batch_refuge(shared<exporter> to, std::size_t queue_bytes, messages report, sender_refuges const& refuges, back_off delay)
+      : batch_disk{std::move(to), queue_bytes, report, delay, refuges.spool_directory, refuges.spool_bytes},
+        fallback_{refuges.fallback},
+        crowded_bytes_{queue_bytes - (has_refuge() ? queue_bytes / 4 : 0)} {}  // a quarter is for batches on their way
+
+  bool has_refuge() const noexcept { return spool_ != nullptr || fallback_ != nullptr; }
+  // When there is something to put aside (monotonic nanoseconds); the end of time where there is not.
+  std::uint64_t aside_due() const noexcept { return aside_ ? ~std::uint64_t{0} : aside_due_; }
+
+  // What need not wait for the exporter and is done while it waits, too: batches go to disk and to the fallback, one a call. False where there is nothing to do.
+  bool aside(export_wait& wait) noexcept {
+    if (aside_ || monotonic_nanoseconds() < aside_due_) return false;
+    holding const once{aside_};
+    aside_due_ = ~std::uint64_t{0};
+    bool did = false;
+    try {
+      did = step_aside(wait);
+    } catch (...) {}  // NOLINT(bugprone-empty-catch): no memory; tried again with the next batch
+    if (did) aside_due_ = 0;
+    return did;
+  }
+
+  // The end: what is still in memory goes to disk or to the fallback, as long as `wait` lets it.
+  void evacuate(export_wait& wait) noexcept {
+    emptying_ = true;
+    aside_due_ = disk_retry_ = 0;
+    while (aside(wait)) {}
+  }
+  // Likewise the fallback; and what is on disk stays there, for whoever comes.
+  void close(export_wait& wait) noexcept {
+    if (fallback_ != nullptr) {
+      std::uint64_t const lost = let_go(fallback_, wait);
+      std::uint64_t const passed = std::min(lost, background.passed_fallback.read());
+      background.fallback.add(std::uint64_t{0} - lost);
+      background.dropped_shutdown.add(lost);
+      background.passed_fallback.add(std::uint64_t{0} - passed);
+      background.passed_shutdown.add(passed);
+    }
+    leave(wait);
+  }
+
+ protected:
+  // What an exporter throws is worth another attempt: it may have been memory, a thread or a descriptor that was missing.
+  template <typename Ask>
+  static export_result call(Ask&& ask) noexcept {
+    export_result result{export_result::outcome::retry, 0, {}, {}};
+    try {
+      try {
+        return ask();
+      } catch (std::exception const& error) {
+        result.message = std::string{"the exporter threw: "} + error.what();
+      }
+    } catch (...) {
+      // Another type, or no memory for its text.
+    }
+    return result;
+  }
+  // Whether a wait was cut short.
+  struct noting final : export_wait {
+    explicit noting(export_wait& by) noexcept : by_{by} {}
+    outcome wait(int descriptor, bool writable, std::uint64_t deadline) override {
+      outcome const end = by_.wait(descriptor, writable, deadline);
+      stopped = end == outcome::stopped;
+      return end;
+    }
+    export_wait& by_;
+    bool stopped = false;
+  };
+  std::uint64_t let_go(shared<exporter>& of, export_wait& wait) noexcept {
+    shared<exporter> const gone = std::exchange(of, nullptr);
+    try {
+      return gone->shutdown(wait);
+    } catch (...) {
+      tell_.threw_at_the_end();
+      return 0;
+    }
+  }
+
+  // To the fallback, as soon as it can have it.
+  void lose(batches& from, batches::iterator one, export_end reason) {
+    if (fallback_ == nullptr) return drop(from, one, reason);
+    ++setbacks_;
+    one->reason = reason;
+    if (one->counted == 0) count(*one);
+    leaving_.splice(leaving_.end(), from, one);
+    aside_due_ = 0;
+  }
+  std::string refuge(bool final) const {
+    if (!final) return disk_is_there() ? "; spans wait in " + spool_->root() + " and are retried" : "; spans wait and are retried";
+    return fallback_ == nullptr ? "; these spans are lost" : "; these spans go to " + fallback_->description();
+  }
+
+  shared<exporter> fallback_;
+
+ private:
+  bool step_aside(export_wait& wait) {
+    if (look_again_ && spooled_.empty()) return adopt(wait);
+    if (!leaving_.empty()) return give(wait);
+    auto const one = std::find_if(queue_.begin(), queue_.end(), [](queued_batch const& each) { return !each.in_hands; });
+    if (one == queue_.end()) return false;
+    bool const crowded = bytes_ > crowded_bytes_ && queue_.size() > 1;
+    if (spool_ != nullptr && (crowded || emptying_ || tell_.in_trouble())) {
+      if (disk_is_there() && put(one, wait)) return true;
+      aside_due_ = disk_retry_;
+    }
+    if (fallback_ == nullptr || one->in_hands || !(crowded || emptying_)) return false;
+    lose(queue_, one, emptying_ ? export_end::shutdown : export_end::queue_full);
+    return true;
+  }
+  // The oldest of those that leave.
+  bool give(export_wait& wait) {
+    noting noted{wait};
+    auto const one = leaving_.begin();
+    one->in_hands = true;
+    export_result const result = call([&] { return fallback_->export_batch(one->spans, noted); });
+    one->in_hands = false;
+    if (result.what == export_result::outcome::success) {
+      std::uint64_t const refused = std::min(result.rejected_spans, one->account.spans());
+      if (refused != 0) one->account.part(refused).lost(one->reason);
+      one->account.fell_back();
+      tell_.lost(refused);
+      tell_.fell_back(one->account.spans());
+      forget(leaving_, one);
+    } else if (noted.stopped) {
+      return false;  // it had not the time that it needs
+    } else {
+      drop(leaving_, one, one->reason);
+    }
+    sweep(wait);
+    return true;
+  }
+
+  bool put(batches::iterator one, export_wait& wait) {
+    std::uint64_t const needed = spool::bytes_of(one->spans.otlp.size());
+    if (needed > spool_bytes_) return lose(queue_, one, export_end::spool_full), true;
+    one->in_hands = true;
+    while (disk_bytes_ + needed > spool_bytes_ && evict(wait)) {}
+    bool const begins = disk_bytes_ + needed <= spool_bytes_ && ready(wait);
+    if (!begins) return one->in_hands = false;
+    return store(one, wait);
+  }
+  // Makes room: the oldest goes.
+  bool evict(export_wait& wait) {
+    auto const one = std::find_if(spooled_.begin(), spooled_.end(), [](queued_batch const& each) { return !each.in_hands; });
+    if (one == spooled_.end()) return false;
+    if (fallback_ != nullptr && !fetch(one, false, wait)) return false;
+    lose(spooled_, one, export_end::spool_full);
+    if (fallback_ != nullptr) {
+      leaving_.splice(leaving_.begin(), leaving_, one);
+      return give(wait);
+    }
+    sweep(wait);
+    return true;
+  }
+
+  std::size_t crowded_bytes_;
+  bool emptying_ = false;
+};
+
+}  // namespace nanospan::inline v0::detail
+
+// ---- nanospan/sender.hpp -------------------------------------------------------------------------------------------------------
+
+// What becomes of each batch that is sent: confirmed, retried with back-off and jitter, halved, given up. One thread at a time; waits only
+// through the wait that it is given.
+
+namespace nanospan::inline v0::detail {
+
+struct sender_limits {
+  std::size_t queue_bytes;
+  std::uint64_t retry;                              // nanoseconds from a batch's first attempt to the last
+  std::uint64_t first_back_off = 1'000'000'000;     // nanoseconds; half as much again each time
+  std::uint64_t longest_back_off = 30'000'000'000;
+};
+
+class sender : public batch_refuge {
+ public:
+  sender(shared<exporter> to, sender_limits limits, messages report, sender_refuges const& refuges = {})
+      : batch_refuge{std::move(to), limits.queue_bytes, report, refuges, back_off{limits.first_back_off, limits.longest_back_off}}, limits_{limits} {}
+
+  // When there is something to send (monotonic nanoseconds); the end of time where there is not.
+  std::uint64_t due() const noexcept { return empty() ? ~std::uint64_t{0} : next_attempt_; }
+  // Someone waits for the queue: do not sit out a back-off, unless the collector asked for it.
+  void hurry() noexcept { next_attempt_ = not_before_; }
+
+  // Asks whether anybody is there, once. What is wrong is told as trouble that has begun, unless the wait was cut short.
+  void probe(export_wait& wait) {
+    noting noted{wait};
+    export_result const result = call([&] { return exporter_->probe(noted); });
+    bool const again = result.what != outcome::failure;
+    if (result.what != outcome::success && !noted.stopped) tell_.failed(result, *exporter_, again, again || has_refuge() ? refuge(!again) : "; spans will be lost");
+  }
+
+  // One attempt at the oldest batch.
+  void attempt(export_wait& wait) {
+    if (empty()) return;
+    aside_due_ = 0;
+    batches& from = spooled_.empty() ? queue_ : spooled_;
+    auto const one = from.begin();
+    if (one->in_hands) {  // the disk's, which hangs
+      ready(wait);
+      return disk_hangs();
+    }
+    one->account.attempted();
+    if (one->where && !load(one, wait)) return;
+    one->in_hands = true;
+    export_result const result = call([&] { return exporter_->export_batch(one->spans, wait); });
+    one->in_hands = false;
+    unreachable_ = result.what == export_result::outcome::unreachable;
+    if (result.what == export_result::outcome::success) settle(from, one, result);
+    else if (result.what != export_result::outcome::too_large || !halve(from, one)) delay_or_give_up(from, one, result, wait);
+    sweep(wait);
+  }
+
+  // The exporter writes what it holds and is let go; nothing is attempted after it.
+  void shutdown(export_wait& wait) noexcept {
+    std::uint64_t const lost = let_go(exporter_, wait);
+    background.exported.add(std::uint64_t{0} - lost);  // it had taken them
+    background.dropped_shutdown.add(lost);
+    background.passed_shutdown.add(lost);
+  }
+  // Nobody answers there: at the program's end not worth a wait.
+  bool unreachable() const noexcept { return unreachable_; }
+
+ private:
+  using outcome = export_result::outcome;
+
+  void settle(batches& from, batches::iterator one, export_result const& result) {
+    std::uint64_t const rejected = std::min(result.rejected_spans, one->account.spans());
+    one->account.settled(rejected);
+    forget(from, one);
+    next_attempt_ = not_before_ = 0;
+    tell_.recovered(*exporter_, fallback_.get());
+    tell_.rejected(rejected, result.message);
+  }
+  // Once: a half that is too large still is lost. What is on disk stays there whole, until both have gone.
+  bool halve(batches& from, batches::iterator one) {
+    if (one->halved) return false;
+    batch first;
+    batch second;
+    if (!split_in_half(one->spans, first, second)) return false;
+    auto const other = from.insert(one, queued_batch{std::move(first), one->number, one->account});
+    hold(bytes_ - std::exchange(one->counted, 0));
+    other->account = one->account.part(other->spans.span_count);
+    other->where = one->where;
+    static_cast<batch&>(one->spans) = std::move(second);
+    other->halved = one->halved = true;
+    for (auto const half : {other, one}) {
+      if (!one->where) {
+        count(*half);
+        continue;
+      }
+      half->forget_bytes();
+      half->of_file = half == other ? queued_batch::part::first_half : queued_batch::part::second_half;
+    }
+    next_attempt_ = not_before_ = 0;
+    return true;
+  }
+  void delay_or_give_up(batches& from, batches::iterator one, export_result const& result, export_wait& wait) {
+    ++setbacks_;
+    if (result.what == outcome::unconfirmed) one->account.unanswered();
+    bool const final = result.what == outcome::failure || result.what == outcome::too_large;
+    bool const patient = one->where || disk_is_there();  // they wait for the collector as long as it takes
+    tell_.failed(result, *exporter_, !final, refuge(final));
+    std::uint64_t const now = monotonic_nanoseconds();
+    std::uint64_t const first = one->account.first_attempt();
+    std::uint64_t const give_up = patient ? ~std::uint64_t{0} : first + std::min(limits_.retry, ~std::uint64_t{0} - first);
+    std::uint64_t const back = now + delay_.after(one->attempts++);
+    // What the collector asks for, but not beyond the last moment of this batch: then it gets one more attempt.
+    auto const asked = static_cast<std::uint64_t>(std::clamp(result.retry_after, duration{}, duration::of_milliseconds(86'400'000)).nanoseconds());
+    not_before_ = asked == 0 ? 0 : std::min(now + asked, std::max(give_up, back));
+    if (final || back > give_up) {
+      next_attempt_ = final ? 0 : back;
+      return lose(from, one, export_end::export_failed);
+    }
+    next_attempt_ = std::max(back, not_before_);
+    if (one->where) not_sent(one, wait);
+  }
+
+  sender_limits limits_;
+  std::uint64_t not_before_ = 0;  // as the collector asked
   bool unreachable_ = false;
-  random_ids random_;
 };
 
 }  // namespace nanospan::inline v0::detail
@@ -10810,7 +11863,8 @@ class pipeline : export_wait {
         report_{report},
         collector_{{options_.max_batch_spans, options_.max_batch_bytes, nanoseconds(options_.schedule_delay), options_.limits},
                    common.encoded(), common.schema_url(), {}, report, options_.on_end},
-        sender_{std::move(options_.exporter), {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report},
+        sender_{std::move(options_.exporter), {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report,
+                {std::exchange(options_.fallback, nullptr), options_.spool_directory, options_.spool_limit_bytes}},
         owner_process_{::getpid()} {
     if (!wake_.made()) throw configuration_error{"no descriptor left for the background thread's wake-up pipe"};
     collector_.copy_baggage(options_.baggage_attributes);
@@ -10852,7 +11906,9 @@ class pipeline : export_wait {
     if (stopping()) return;
     drain();
     probe();
+    sender_.aside(*this);
     send(sender_.pushed(), ~std::uint64_t{0});
+    while (sender_.aside(*this)) drain();
   }
 
   // Flushes within options.shutdown_limit and ends the thread; a second call waits until that is done. From inside, and in a forked child,
@@ -10913,6 +11969,7 @@ class pipeline : export_wait {
   // One pass and at most one attempt to send.
   void round() {
     drain();
+    sender_.aside(*this);
     if (sender_.due() <= monotonic_nanoseconds()) sender_.attempt(*this);
   }
   // One pass. False without memory: the spans stay in their rings.
@@ -10949,13 +12006,14 @@ class pipeline : export_wait {
   }
   void sleep() {
     std::uint64_t const now = monotonic_nanoseconds();
-    std::uint64_t const until = std::min({pace_.next_drain(), sender_.due(), collector_.due()});
+    std::uint64_t const until = std::min({pace_.next_drain(), sender_.due(), sender_.aside_due(), collector_.due()});
     if (until > now) poll_descriptors(-1, false, until - now);
   }
 
   // Everything that is there now, sent or failed: a failed attempt ends it, and the batches stay queued.
   bool send_all(std::uint64_t deadline) {
     drain();
+    sender_.aside(*this);  // what other processes have left is sent, too
     cut();
     sender_.hurry();
     return send(sender_.pushed(), deadline);
@@ -11003,12 +12061,13 @@ class pipeline : export_wait {
     });
   }
 
-  // The last act: drain, send what can be sent until the deadline, count the rest.
+  // The last act: drain, send what can be sent until the deadline, put the rest where it can wait, count what is left.
   void end() {
     std::lock_guard const alone{work_};
     working const here{*this};
-    std::uint64_t const deadline = stop_deadline();
+    std::uint64_t const deadline = send_deadline();
     drain();
+    sender_.aside(*this);
     cut();
     sender_.hurry();
     while (!sender_.empty() && monotonic_nanoseconds() < deadline) {
@@ -11018,24 +12077,37 @@ class pipeline : export_wait {
       if (sender_.unreachable()) break;
       drain();
     }
+    sending_is_over_ = true;
+    sender_.evacuate(*this);
     sender_.shutdown(*this);
     drain();  // what was being recorded meanwhile
     cut();
+    sender_.evacuate(*this);
     sender_.abandon();
+    sender_.close(*this);
     std::lock_guard const lock{mutex_};
     over_ = true;
     waited_.notify_all();
   }
+  // Where there is somewhere to go for what cannot be sent, a quarter of the time is for that.
+  std::uint64_t send_deadline() const noexcept {
+    if (sending_is_over_ || !sender_.has_refuge()) return stop_deadline();
+    return stop_deadline() - nanoseconds(options_.shutdown_limit) / 4;
+  }
 
-  // export_wait, for the exporter: each turn lasts at most one drain interval, and the rings are drained in between.
+  // export_wait, for the exporter: each turn lasts at most one drain interval; in between the rings are drained, and what can do without the
+  // exporter is done: for no longer than the exporter would wait.
   outcome wait(int descriptor, bool writable, std::uint64_t deadline) override {
     for (;;) {
       drain();
+      std::uint64_t const limit = std::min(wait_limit_, stopping() ? send_deadline() : ~std::uint64_t{0});
+      if (monotonic_nanoseconds() >= limit) return outcome::stopped;
+      std::uint64_t const before = std::exchange(wait_limit_, std::min(limit, deadline));
+      bool const more = sender_.aside(*this);
+      wait_limit_ = before;
       std::uint64_t const now = monotonic_nanoseconds();
-      if (stopping() && now >= stop_deadline()) return outcome::stopped;
-      if (now >= wait_limit_ || (probing_ && (stopping() || !sender_.empty() || flush_wanted() != flush_done_))) return outcome::stopped;
-      std::uint64_t until = std::min({deadline, pace_.next_drain(), wait_limit_});
-      if (stopping()) until = std::min(until, stop_deadline());
+      if (probing_ && (stopping() || !sender_.empty() || flush_wanted() != flush_done_)) return outcome::stopped;
+      std::uint64_t const until = more ? now : std::min({deadline, pace_.next_drain(), sender_.aside_due(), limit});
       if (poll_descriptors(descriptor, writable, until > now ? until - now : 0)) return outcome::ready;
       if (monotonic_nanoseconds() >= deadline) return outcome::timed_out;
     }
@@ -11062,6 +12134,7 @@ class pipeline : export_wait {
   loss_watch losses_{stats()};
   bool starved_ = false;
   bool probing_ = false;
+  bool sending_is_over_ = false;
   turn work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
   std::atomic<std::thread::id> worker_{};
   std::atomic<std::uint64_t> drains_wanted_{0};
@@ -11320,6 +12393,8 @@ std::string stats_snapshot::text() const {
   out.add("error_type", "interrupted", dropped.interrupted);
   out.add("error_type", "no_memory", dropped.no_memory);
   out.add("error_type", "shutdown", dropped.shutdown - passed_shutdown);
+  out.add("error_type", "fallback", fallback - passed_fallback);
+  out.add("error_type", "spool_full", dropped.spool_full - passed_spool_full);
 
   out.begin("otel_sdk_exporter_span_inflight", "gauge", "Spans that were given to the exporter and are neither exported nor given up.");
   out.add(in_flight);
@@ -11330,6 +12405,8 @@ std::string stats_snapshot::text() const {
   out.add("error_type", "unconfirmed", unconfirmed);
   out.add("error_type", "queue_full", passed_queue_full);
   out.add("error_type", "shutdown", passed_shutdown);
+  out.add("error_type", "fallback", passed_fallback);
+  out.add("error_type", "spool_full", passed_spool_full);
   out.begin("otel_sdk_exporter_operation_duration_seconds", "histogram", "From a batch's first attempt to its end, back-off included.");
   out.add("", exports.success);
   out.add("rejected", exports.rejected);
@@ -11337,10 +12414,20 @@ std::string stats_snapshot::text() const {
   out.add("unconfirmed", exports.unconfirmed);
   out.add("queue_full", exports.queue_full);
   out.add("shutdown", exports.shutdown);
+  out.add("fallback", exports.fallback);
+  out.add("spool_full", exports.spool_full);
 
   out.begin("nanospan_span_ended_total", "counter", "Sampled spans that have ended.");
   out.add(ended);
-  out.begin("nanospan_span_held", "gauge", "Spans in rings, batches and queue, those that are being sent included.");
+  out.begin("nanospan_span_recovered_total", "counter", "Spans that were read from the spool of another process.");
+  out.add(recovered);
+  out.begin("nanospan_span_recovered_in_flight_total", "counter", "Of those recovered: were being sent when their process ended; the collector may have them twice.");
+  out.add(recovered_in_flight);
+  out.begin("nanospan_span_fallback_total", "counter", "Spans that options.fallback took.");
+  out.add(fallback);
+  out.begin("nanospan_span_spooled", "gauge", "Of those held: on disk.");
+  out.add(spooled);
+  out.begin("nanospan_span_held", "gauge", "Spans in rings, batches, queue and spool, those that are being sent included.");
   out.add(held);
   out.begin("nanospan_span_dropped_total", "counter", "Spans that were lost, by reason.");
   out.add("reason", "no_provider", dropped.no_provider);
@@ -11350,6 +12437,7 @@ std::string stats_snapshot::text() const {
   out.add("reason", "no_slot", dropped.no_slot);
   out.add("reason", "queue_full", dropped.queue_full);
   out.add("reason", "export_failed", dropped.export_failed);
+  out.add("reason", "spool_full", dropped.spool_full);
   out.add("reason", "no_memory", dropped.no_memory);
   out.add("reason", "shutdown", dropped.shutdown);
   out.add("reason", "interrupted", dropped.interrupted);

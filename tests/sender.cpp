@@ -65,20 +65,21 @@ struct counts {
   std::uint64_t queue_full = 0;
   std::uint64_t export_failed = 0;
   std::uint64_t shutdown = 0;
+  std::uint64_t fallback = 0;
 
-  std::uint64_t total() const { return exported + rejected + unconfirmed + queue_full + export_failed + shutdown; }
+  std::uint64_t total() const { return exported + rejected + unconfirmed + queue_full + export_failed + shutdown + fallback; }
   bool operator==(counts const&) const = default;
   friend std::ostream& operator<<(std::ostream& to, counts const& of) {
     return to << "exported " << of.exported << ", rejected " << of.rejected << ", unconfirmed " << of.unconfirmed << ", queue_full "
-              << of.queue_full << ", export_failed " << of.export_failed << ", shutdown " << of.shutdown;
+              << of.queue_full << ", export_failed " << of.export_failed << ", shutdown " << of.shutdown << ", fallback " << of.fallback;
   }
 };
 
 // A sender with its exporter, its messages, and an account from zero; the process has its own account back afterwards.
 class sending {
  public:
-  explicit sending(sender_limits limits = {1u << 20, 60'000'000'000})
-      : tested{to, limits, detail::messages{[](std::string_view line) noexcept { lines().emplace_back(line); }}} {
+  explicit sending(sender_limits limits = {1u << 20, 60'000'000'000}, nanospan::shared<nanospan::exporter> fallback = nullptr)
+      : tested{to, limits, detail::messages{[](std::string_view line) noexcept { lines().emplace_back(line); }}, {std::move(fallback)}} {
     lines().clear();
     detail::background.reset();
   }
@@ -92,6 +93,7 @@ class sending {
     detail::background.dropped_queue_full.add(before_.queue_full);
     detail::background.dropped_export_failed.add(before_.export_failed);
     detail::background.dropped_shutdown.add(before_.shutdown);
+    detail::background.fallback.add(before_.fallback);
     detail::background.discarded_hook.add(discarded_before_.hook);
     detail::background.discarded_record_only.add(discarded_before_.record_only);
   }
@@ -103,7 +105,8 @@ class sending {
             now.unconfirmed.read(),
             now.dropped_queue_full.read(),
             now.dropped_export_failed.read(),
-            now.dropped_shutdown.read()};
+            now.dropped_shutdown.read(),
+            now.fallback.read()};
   }
   static std::vector<std::string>& lines() {
     static std::vector<std::string> all;
@@ -117,6 +120,14 @@ class sending {
   }
   void attempt_all() {
     while (!tested.empty()) attempt();
+  }
+  // What it does while there is nothing to wait for.
+  bool aside() {
+    no_wait wait;
+    return tested.aside(wait);
+  }
+  void aside_all() {
+    while (aside()) {}
   }
   // How long the sender wants to wait after an attempt that fails: between the two bounds, in nanoseconds.
   std::pair<std::uint64_t, std::uint64_t> delay_of_attempt() {
@@ -325,6 +336,237 @@ TEST_CASE("whatever happens, each span is in exactly one counter") {
     with.tested.abandon();
     CHECK(sending::counted().total() == pushed);
   }
+}
+
+// ---- a batch that is too large ----------------------------------------------------------------------------------------------
+
+namespace {
+
+std::string field(char tag, std::string const& bytes) { return std::string{tag, static_cast<char>(bytes.size())} + bytes; }
+// An OTLP request with spans of these names, as short as possible.
+std::string request_of(std::vector<std::string> const& names) {
+  std::string spans;
+  for (std::string const& name : names) spans += field(0x12, field(0x2a, name));
+  return field(0x0a, field(0x12, spans));
+}
+
+}  // namespace
+
+TEST_CASE("a batch that is too large is sent in two halves, and each is counted for itself") {
+  sending with;
+  with.to->next(outcome::too_large);
+  with.to->next(outcome::failure);
+  with.push(request_of({"a", "b", "c"}), 3);
+  with.push("next", 10);
+  with.attempt();
+  CHECK(sending::counted() == counts{});
+  CHECK(detail::background.queue_bytes.load() == request_of({"a"}).size() + request_of({"b", "c"}).size() + 4);
+  CHECK(with.tested.setbacks() == 0);
+  CHECK_FALSE(with.tested.settled(1));
+  CHECK(with.tested.due() <= detail::monotonic_nanoseconds());
+  with.attempt();
+  CHECK(sending::counted() == counts{.export_failed = 1});
+  CHECK_FALSE(with.tested.settled(1));
+  with.attempt();
+  CHECK(sending::counted() == counts{.exported = 2, .export_failed = 1});
+  CHECK(with.tested.settled(1));
+  with.attempt();
+  CHECK(with.to->given == std::vector<std::string>{request_of({"a", "b", "c"}), request_of({"a"}), request_of({"b", "c"}), "next"});
+  CHECK(detail::background.passed.read() == 13);
+  CHECK(detail::background.queue_bytes.load() == 0);
+}
+
+TEST_CASE("a half that is too large still is lost, and a batch that cannot be halved") {
+  sending with;
+  with.to->next(outcome::too_large, 4);
+  with.push(request_of({"a", "b", "c", "d"}), 4);
+  with.push("no OTLP", 10);
+  with.attempt_all();
+  CHECK(sending::counted() == counts{.export_failed = 14});
+  CHECK(with.to->given.size() == 4);
+  REQUIRE(sending::lines().size() == 1);
+  CHECK(has(sending::lines()[0], "are lost"));
+}
+
+TEST_CASE("a half is retried as any other batch is") {
+  sending with;
+  with.to->next(outcome::too_large);
+  with.to->next(outcome::unconfirmed);
+  with.push(request_of({"a", "b"}), 2);
+  with.attempt();
+  with.attempt();
+  CHECK(with.tested.due() > detail::monotonic_nanoseconds());
+  with.tested.abandon();
+  CHECK(sending::counted() == counts{.unconfirmed = 1, .shutdown = 1});
+}
+
+// ---- the fallback -----------------------------------------------------------------------------------------------------------
+
+TEST_CASE("what is lost goes to the fallback, whatever the reason") {
+  auto const fallback = std::make_shared<scripted_exporter>();
+  sending with{{16, 20 * milliseconds, milliseconds, seconds}, fallback};
+  SECTION("not worth another attempt") {
+    with.to->next(outcome::failure);
+    with.push("a", 10);
+    with.attempt();
+    with.aside_all();
+    REQUIRE(sending::lines().size() == 1);
+    CHECK(has(sending::lines()[0], "these spans go to the script"));
+    CHECK(detail::background.passed_fallback.read() == 10);
+    CHECK(detail::background.exports[static_cast<std::size_t>(detail::export_end::fallback)].count.read() == 1);
+  }
+  SECTION("out of time") {
+    with.to->next(outcome::retry, 100);
+    with.push("a", 10);
+    with.attempt_all();
+    with.aside_all();
+  }
+  SECTION("too many of them") {
+    with.push("a", 10);
+    with.push("bbb", 1);
+    with.push("ccccccccc", 2);
+    with.aside_all();
+    CHECK(sending::counted() == counts{.fallback = 10});
+    with.attempt_all();
+    CHECK(sending::counted() == counts{.exported = 3, .fallback = 10});
+    CHECK(fallback->given == std::vector<std::string>{"a"});
+    CHECK(detail::background.passed_fallback.read() == 0);
+    return;
+  }
+  SECTION("still unsent at the end") {
+    with.to->next(outcome::retry);
+    with.push("a", 10);
+    with.attempt();
+    no_wait wait;
+    with.tested.evacuate(wait);
+    with.tested.shutdown(wait);
+    with.tested.abandon();
+    with.tested.close(wait);
+  }
+  CHECK(sending::counted() == counts{.fallback = 10});
+  CHECK(fallback->given == std::vector<std::string>{"a"});
+  CHECK(with.tested.empty());
+  CHECK(detail::background.queue_bytes.load() == 0);
+}
+
+TEST_CASE("what the fallback does not take is lost for the reason for which it would have been") {
+  auto const fallback = std::make_shared<scripted_exporter>();
+  sending with{{16, 60 * seconds}, fallback};
+  fallback->next(outcome::retry, 4);
+  with.to->next(outcome::failure);
+  with.push("a", 1);
+  with.attempt();
+  with.aside_all();
+  CHECK(sending::counted() == counts{.export_failed = 1});
+  with.to->next(outcome::unconfirmed);
+  with.push("b", 2);
+  with.attempt();
+  with.push("cccccccccccc", 4);
+  with.aside_all();
+  CHECK(sending::counted() == counts{.unconfirmed = 2, .export_failed = 1});
+  with.push("dddd", 8);
+  with.aside_all();
+  CHECK(sending::counted() == counts{.unconfirmed = 2, .queue_full = 4, .export_failed = 1});
+  no_wait wait;
+  with.tested.evacuate(wait);
+  CHECK(sending::counted() == counts{.unconfirmed = 2, .queue_full = 4, .export_failed = 1, .shutdown = 8});
+}
+
+TEST_CASE("spans that the fallback refuses of a batch are lost, the others are its") {
+  auto const fallback = std::make_shared<scripted_exporter>();
+  sending with{{16, 60 * seconds}, fallback};
+  with.to->next(outcome::failure);
+  fallback->next([] { return export_result{outcome::success, 3, {}, ""}; });
+  with.push("a", 10);
+  with.attempt();
+  with.aside_all();
+  CHECK(sending::counted() == counts{.export_failed = 3, .fallback = 7});
+}
+
+TEST_CASE("the fallback gets what overflows while the exporter hangs, and neither is called inside of itself") {
+  auto const fallback = std::make_shared<scripted_exporter>();
+  sending with{{16, 60 * seconds}, fallback};
+  int inside = 0;
+  fallback->next([&] {
+    CHECK(++inside == 1);
+    with.push("d", 8);  // drained while the fallback waits
+    CHECK_FALSE(with.aside());
+    --inside;
+    return export_result{};
+  });
+  with.to->next([&] {
+    for (char const* text : {"bbbbb", "ccccc", "eeeee"}) {
+      with.push(text, 2);
+      with.aside_all();
+    }
+    CHECK(sending::counted() == counts{.fallback = 4});
+    return export_result{};
+  });
+  with.push("aaaa", 1);
+  with.attempt();
+  CHECK(fallback->given == std::vector<std::string>{"bbbbb", "ccccc"});
+  with.attempt_all();
+  CHECK(sending::counted() == counts{.exported = 11, .fallback = 4});
+}
+
+TEST_CASE("memory is bounded though the fallback hangs: the oldest goes") {
+  auto const fallback = std::make_shared<scripted_exporter>();
+  sending with{{16, 60 * seconds}, fallback};
+  fallback->next([&] {
+    for (int i = 0; i < 100; ++i) {
+      with.push("xxxxx", 1);
+      CHECK(detail::background.queue_bytes.load() <= 16);
+    }
+    return export_result{};
+  });
+  for (int i = 0; i < 3; ++i) with.push("aaaaa", 1);
+  with.aside_all();
+  CHECK(fallback->given.size() == 1);
+  with.attempt_all();
+  CHECK(sending::counted().total() == 103);
+}
+
+TEST_CASE("a fallback whose time is cut short keeps its turn") {
+  class impatient final : public export_wait {
+   public:
+    outcome wait(int, bool, std::uint64_t) override { return outcome::stopped; }
+  };
+  class waiting_exporter final : public nanospan::exporter {
+   public:
+    export_result export_batch(batch const&, export_wait& wait) override {
+      return {wait.wait(-1, false, 0) == export_wait::outcome::stopped ? outcome::retry : outcome::success, 0, {}, "cut"};
+    }
+    std::string description() const override { return "waits"; }
+  };
+  sending with{{16, 60 * seconds}, std::make_shared<waiting_exporter>()};
+  with.to->next(outcome::failure);
+  with.push("a", 10);
+  with.attempt();
+  impatient cut;
+  CHECK_FALSE(with.tested.aside(cut));
+  CHECK(sending::counted() == counts{});
+  with.push("b", 1);  // something happens
+  with.aside_all();
+  CHECK(sending::counted() == counts{.fallback = 10});
+}
+
+TEST_CASE("what the fallback loses as it is shut down is lost") {
+  class forgetful_exporter final : public nanospan::exporter {
+   public:
+    export_result export_batch(batch const&, export_wait&) override { return {}; }
+    std::uint64_t shutdown(export_wait&) override { return 4; }
+    std::string description() const override { return "forgets"; }
+  };
+  sending with{{16, 60 * seconds}, std::make_shared<forgetful_exporter>()};
+  with.to->next(outcome::failure);
+  with.push("a", 10);
+  with.attempt();
+  no_wait wait;
+  with.tested.evacuate(wait);
+  with.tested.close(wait);
+  CHECK(sending::counted() == counts{.shutdown = 4, .fallback = 6});
+  CHECK(detail::background.passed_fallback.read() == 6);
+  CHECK(detail::background.passed_shutdown.read() == 4);
 }
 
 // ---- the queue --------------------------------------------------------------------------------------------------------------

@@ -29,7 +29,8 @@ class pipeline : export_wait {
         report_{report},
         collector_{{options_.max_batch_spans, options_.max_batch_bytes, nanoseconds(options_.schedule_delay), options_.limits},
                    common.encoded(), common.schema_url(), {}, report, options_.on_end},
-        sender_{std::move(options_.exporter), {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report},
+        sender_{std::move(options_.exporter), {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report,
+                {std::exchange(options_.fallback, nullptr), options_.spool_directory, options_.spool_limit_bytes}},
         owner_process_{::getpid()} {
     if (!wake_.made()) throw configuration_error{"no descriptor left for the background thread's wake-up pipe"};
     collector_.copy_baggage(options_.baggage_attributes);
@@ -71,7 +72,9 @@ class pipeline : export_wait {
     if (stopping()) return;
     drain();
     probe();
+    sender_.aside(*this);
     send(sender_.pushed(), ~std::uint64_t{0});
+    while (sender_.aside(*this)) drain();
   }
 
   // Flushes within options.shutdown_limit and ends the thread; a second call waits until that is done. From inside, and in a forked child,
@@ -132,6 +135,7 @@ class pipeline : export_wait {
   // One pass and at most one attempt to send.
   void round() {
     drain();
+    sender_.aside(*this);
     if (sender_.due() <= monotonic_nanoseconds()) sender_.attempt(*this);
   }
   // One pass. False without memory: the spans stay in their rings.
@@ -168,13 +172,14 @@ class pipeline : export_wait {
   }
   void sleep() {
     std::uint64_t const now = monotonic_nanoseconds();
-    std::uint64_t const until = std::min({pace_.next_drain(), sender_.due(), collector_.due()});
+    std::uint64_t const until = std::min({pace_.next_drain(), sender_.due(), sender_.aside_due(), collector_.due()});
     if (until > now) poll_descriptors(-1, false, until - now);
   }
 
   // Everything that is there now, sent or failed: a failed attempt ends it, and the batches stay queued.
   bool send_all(std::uint64_t deadline) {
     drain();
+    sender_.aside(*this);  // what other processes have left is sent, too
     cut();
     sender_.hurry();
     return send(sender_.pushed(), deadline);
@@ -222,12 +227,13 @@ class pipeline : export_wait {
     });
   }
 
-  // The last act: drain, send what can be sent until the deadline, count the rest.
+  // The last act: drain, send what can be sent until the deadline, put the rest where it can wait, count what is left.
   void end() {
     std::lock_guard const alone{work_};
     working const here{*this};
-    std::uint64_t const deadline = stop_deadline();
+    std::uint64_t const deadline = send_deadline();
     drain();
+    sender_.aside(*this);
     cut();
     sender_.hurry();
     while (!sender_.empty() && monotonic_nanoseconds() < deadline) {
@@ -237,24 +243,37 @@ class pipeline : export_wait {
       if (sender_.unreachable()) break;
       drain();
     }
+    sending_is_over_ = true;
+    sender_.evacuate(*this);
     sender_.shutdown(*this);
     drain();  // what was being recorded meanwhile
     cut();
+    sender_.evacuate(*this);
     sender_.abandon();
+    sender_.close(*this);
     std::lock_guard const lock{mutex_};
     over_ = true;
     waited_.notify_all();
   }
+  // Where there is somewhere to go for what cannot be sent, a quarter of the time is for that.
+  std::uint64_t send_deadline() const noexcept {
+    if (sending_is_over_ || !sender_.has_refuge()) return stop_deadline();
+    return stop_deadline() - nanoseconds(options_.shutdown_limit) / 4;
+  }
 
-  // export_wait, for the exporter: each turn lasts at most one drain interval, and the rings are drained in between.
+  // export_wait, for the exporter: each turn lasts at most one drain interval; in between the rings are drained, and what can do without the
+  // exporter is done: for no longer than the exporter would wait.
   outcome wait(int descriptor, bool writable, std::uint64_t deadline) override {
     for (;;) {
       drain();
+      std::uint64_t const limit = std::min(wait_limit_, stopping() ? send_deadline() : ~std::uint64_t{0});
+      if (monotonic_nanoseconds() >= limit) return outcome::stopped;
+      std::uint64_t const before = std::exchange(wait_limit_, std::min(limit, deadline));
+      bool const more = sender_.aside(*this);
+      wait_limit_ = before;
       std::uint64_t const now = monotonic_nanoseconds();
-      if (stopping() && now >= stop_deadline()) return outcome::stopped;
-      if (now >= wait_limit_ || (probing_ && (stopping() || !sender_.empty() || flush_wanted() != flush_done_))) return outcome::stopped;
-      std::uint64_t until = std::min({deadline, pace_.next_drain(), wait_limit_});
-      if (stopping()) until = std::min(until, stop_deadline());
+      if (probing_ && (stopping() || !sender_.empty() || flush_wanted() != flush_done_)) return outcome::stopped;
+      std::uint64_t const until = more ? now : std::min({deadline, pace_.next_drain(), sender_.aside_due(), limit});
       if (poll_descriptors(descriptor, writable, until > now ? until - now : 0)) return outcome::ready;
       if (monotonic_nanoseconds() >= deadline) return outcome::timed_out;
     }
@@ -281,6 +300,7 @@ class pipeline : export_wait {
   loss_watch losses_{stats()};
   bool starved_ = false;
   bool probing_ = false;
+  bool sending_is_over_ = false;
   turn work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
   std::atomic<std::thread::id> worker_{};
   std::atomic<std::uint64_t> drains_wanted_{0};

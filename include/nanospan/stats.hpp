@@ -59,6 +59,8 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   std::uint64_t passed = 0;              ///< given to the exporter at least once, whatever became of them
   std::uint64_t passed_queue_full = 0;   ///< of dropped.queue_full: had been given to the exporter
   std::uint64_t passed_shutdown = 0;     ///< of dropped.shutdown: had been given to the exporter
+  std::uint64_t passed_fallback = 0;     ///< of fallback: had been given to the exporter
+  std::uint64_t passed_spool_full = 0;   ///< of dropped.spool_full: had been given to the exporter
 
   std::uint64_t queue_bytes = 0;         ///< encoded batches that wait or are being sent
   std::uint64_t queue_limit_bytes = 0;   ///< options.max_queue_bytes; zero without a provider
@@ -79,6 +81,8 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
     total unconfirmed = {};
     total queue_full = {};
     total shutdown = {};
+    total fallback = {};  ///< options.fallback took them
+    total spool_full = {};
   };
   export_operations exports = {};
 
@@ -94,7 +98,7 @@ namespace detail {
 
 // What became of the spans that were taken out of the rings. Written by the background thread only; here so that stats() works
 // after a provider's end.
-enum class export_end : std::uint8_t { success, rejected, export_failed, unconfirmed, queue_full, shutdown };
+enum class export_end : std::uint8_t { success, rejected, export_failed, unconfirmed, queue_full, shutdown, fallback, spool_full };
 
 struct export_counters {
   counter count;
@@ -119,7 +123,9 @@ struct background_counters {
   counter passed;
   counter passed_queue_full;
   counter passed_shutdown;
-  std::array<export_counters, 6> exports;  // by export_end
+  counter passed_fallback;
+  counter passed_spool_full;
+  std::array<export_counters, 8> exports;  // by export_end
   // Relaxed, both: only for reporting.
   std::atomic<std::uint64_t> queue_bytes{0};
   std::atomic<std::uint64_t> queue_limit_bytes{0};
@@ -127,7 +133,7 @@ struct background_counters {
 
   void reset() noexcept {
     for (counter* one : {&recovered, &recovered_in_flight, &exported, &fallback, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_spool_full, &dropped_no_memory, &dropped_shutdown, &discarded_hook, &discarded_record_only, &hook_failed, &passed,
-                         &passed_queue_full, &passed_shutdown})
+                         &passed_queue_full, &passed_shutdown, &passed_fallback, &passed_spool_full})
       one->reset();
     for (export_counters& one : exports) {
       one.count.reset();
@@ -165,13 +171,16 @@ inline stats_snapshot stats() noexcept {
   now.hook_failed = done.hook_failed.read();
   now.passed_queue_full = done.passed_queue_full.read();
   now.passed_shutdown = done.passed_shutdown.read();
+  now.passed_fallback = done.passed_fallback.read();
+  now.passed_spool_full = done.passed_spool_full.read();
   auto const operations = [](detail::export_end how) {
     auto const& all = detail::background.exports[static_cast<std::size_t>(how)];
     return stats_snapshot::export_operations::total{all.count.read(), all.nanoseconds.read()};
   };
   using how = detail::export_end;
   now.exports = {operations(how::success),     operations(how::rejected),   operations(how::export_failed),
-                 operations(how::unconfirmed), operations(how::queue_full), operations(how::shutdown)};
+                 operations(how::unconfirmed), operations(how::queue_full), operations(how::shutdown),
+                 operations(how::fallback),    operations(how::spool_full)};
   now.queue_bytes = done.queue_bytes.load(std::memory_order_relaxed);
   now.queue_limit_bytes = done.queue_limit_bytes.load(std::memory_order_relaxed);
   now.ring_memory_bytes = detail::registry.ring_memory_bytes.load(std::memory_order_relaxed);
@@ -180,7 +189,8 @@ inline stats_snapshot stats() noexcept {
   now.memory_limit_bytes = detail::span_memory.limit() + (now.ring_memory_bytes > now.ring_memory_limit_bytes ? now.ring_memory_bytes : now.ring_memory_limit_bytes);
   // After what became of them.
   now.passed = done.passed.read();
-  std::uint64_t const returned = now.exported + now.rejected + now.unconfirmed + now.dropped.export_failed + now.passed_queue_full + now.passed_shutdown;
+  std::uint64_t const returned = now.exported + now.rejected + now.unconfirmed + now.dropped.export_failed + now.passed_queue_full + now.passed_shutdown +
+                                 now.passed_fallback + now.passed_spool_full;
   now.in_flight = now.passed > returned ? now.passed - returned : 0;
   std::uint64_t recorded = 0;
   detail::for_each_slot([&](detail::thread_slot const& slot) {

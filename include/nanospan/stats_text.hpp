@@ -61,6 +61,8 @@ std::string stats_snapshot::text() const {
   out.add("error_type", "interrupted", dropped.interrupted);
   out.add("error_type", "no_memory", dropped.no_memory);
   out.add("error_type", "shutdown", dropped.shutdown - passed_shutdown);
+  out.add("error_type", "fallback", fallback - passed_fallback);
+  out.add("error_type", "spool_full", dropped.spool_full - passed_spool_full);
 
   out.begin("otel_sdk_exporter_span_inflight", "gauge", "Spans that were given to the exporter and are neither exported nor given up.");
   out.add(in_flight);
@@ -71,6 +73,8 @@ std::string stats_snapshot::text() const {
   out.add("error_type", "unconfirmed", unconfirmed);
   out.add("error_type", "queue_full", passed_queue_full);
   out.add("error_type", "shutdown", passed_shutdown);
+  out.add("error_type", "fallback", passed_fallback);
+  out.add("error_type", "spool_full", passed_spool_full);
   out.begin("otel_sdk_exporter_operation_duration_seconds", "histogram", "From a batch's first attempt to its end, back-off included.");
   out.add("", exports.success);
   out.add("rejected", exports.rejected);
@@ -78,10 +82,20 @@ std::string stats_snapshot::text() const {
   out.add("unconfirmed", exports.unconfirmed);
   out.add("queue_full", exports.queue_full);
   out.add("shutdown", exports.shutdown);
+  out.add("fallback", exports.fallback);
+  out.add("spool_full", exports.spool_full);
 
   out.begin("nanospan_span_ended_total", "counter", "Sampled spans that have ended.");
   out.add(ended);
-  out.begin("nanospan_span_held", "gauge", "Spans in rings, batches and queue, those that are being sent included.");
+  out.begin("nanospan_span_recovered_total", "counter", "Spans that were read from the spool of another process.");
+  out.add(recovered);
+  out.begin("nanospan_span_recovered_in_flight_total", "counter", "Of those recovered: were being sent when their process ended; the collector may have them twice.");
+  out.add(recovered_in_flight);
+  out.begin("nanospan_span_fallback_total", "counter", "Spans that options.fallback took.");
+  out.add(fallback);
+  out.begin("nanospan_span_spooled", "gauge", "Of those held: on disk.");
+  out.add(spooled);
+  out.begin("nanospan_span_held", "gauge", "Spans in rings, batches, queue and spool, those that are being sent included.");
   out.add(held);
   out.begin("nanospan_span_dropped_total", "counter", "Spans that were lost, by reason.");
   out.add("reason", "no_provider", dropped.no_provider);
@@ -91,6 +105,7 @@ std::string stats_snapshot::text() const {
   out.add("reason", "no_slot", dropped.no_slot);
   out.add("reason", "queue_full", dropped.queue_full);
   out.add("reason", "export_failed", dropped.export_failed);
+  out.add("reason", "spool_full", dropped.spool_full);
   out.add("reason", "no_memory", dropped.no_memory);
   out.add("reason", "shutdown", dropped.shutdown);
   out.add("reason", "interrupted", dropped.interrupted);

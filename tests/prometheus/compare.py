@@ -9,8 +9,8 @@ import sys
 
 from prometheus_client.parser import text_string_to_metric_families
 
-REASONS = ("no_provider", "after_shutdown", "ring_full", "no_ring", "no_slot", "queue_full", "export_failed", "no_memory", "shutdown", "interrupted")
-OUTCOMES = ("success", "rejected", "export_failed", "unconfirmed", "queue_full", "shutdown")
+REASONS = ("no_provider", "after_shutdown", "ring_full", "no_ring", "no_slot", "queue_full", "export_failed", "spool_full", "no_memory", "shutdown", "interrupted")
+OUTCOMES = ("success", "rejected", "export_failed", "unconfirmed", "queue_full", "shutdown", "fallback", "spool_full")
 
 
 def expected(now):
@@ -29,6 +29,8 @@ def expected(now):
         (processed, "interrupted"): dropped["interrupted"],
         (processed, "no_memory"): dropped["no_memory"],
         (processed, "shutdown"): dropped["shutdown"] - now["passed_shutdown"],
+        (processed, "fallback"): now["fallback"] - now["passed_fallback"],
+        (processed, "spool_full"): dropped["spool_full"] - now["passed_spool_full"],
         ("otel_sdk_exporter_span_inflight", ""): now["in_flight"],
         (exported, ""): now["exported"],
         (exported, "rejected"): now["rejected"],
@@ -36,6 +38,12 @@ def expected(now):
         (exported, "unconfirmed"): now["unconfirmed"],
         (exported, "queue_full"): now["passed_queue_full"],
         (exported, "shutdown"): now["passed_shutdown"],
+        (exported, "fallback"): now["passed_fallback"],
+        (exported, "spool_full"): now["passed_spool_full"],
+        ("nanospan_span_recovered_total", ""): now["recovered"],
+        ("nanospan_span_recovered_in_flight_total", ""): now["recovered_in_flight"],
+        ("nanospan_span_fallback_total", ""): now["fallback"],
+        ("nanospan_span_spooled", ""): now["spooled"],
         ("nanospan_span_ended_total", ""): now["ended"],
         ("nanospan_span_held", ""): now["held"],
         ("nanospan_span_discarded_total", "hook"): now["discarded.hook"],
@@ -82,7 +90,7 @@ def check(moment, now, text):
     if processed[""] != sum(exported.values()) + now["in_flight"]:
         wrong.append("what was given to the exporter is not what it has done with and what is in flight")
     discarded = sum(value for (name, label), value in found.items() if name == "nanospan_span_discarded_total")
-    if now["ended"] != now["dropped.no_provider"] + discarded + sum(processed.values()) + found["otel_sdk_processor_span_queue_size", ""]:
+    if now["ended"] + now["recovered"] != now["dropped.no_provider"] + discarded + sum(processed.values()) + found["otel_sdk_processor_span_queue_size", ""]:
         wrong.append("what has ended is not what was processed, what was discarded and what waits")
     print(f"{'FAILED' if wrong else 'ok    '} {moment}")
     print("".join(f"       | {line}\n" for line in wrong), end="")
@@ -100,9 +108,10 @@ def main(arguments):
         moment, *lines = figures.splitlines()
         last = {name: int(value) for name, value in (line.split() for line in lines)}
         right &= check(moment, last, text + "\n")
-    # The day was one: every figure that can be had at will is there.
+    # The day was one: every figure that can be had at will is there, but for those of a spool.
     idle = [name for name, value in last.items() if value == 0]
-    expected_idle = ["held", "in_flight", "queue_bytes", "queue_limit_bytes", "dropped.no_ring", "dropped.no_slot", "dropped.no_memory", "dropped.interrupted"]
+    expected_idle = ["recovered", "recovered_in_flight", "spooled", "passed_spool_full", "held", "in_flight", "queue_bytes", "queue_limit_bytes", "dropped.no_ring", "dropped.no_slot",
+                     "dropped.spool_full", "dropped.no_memory", "dropped.interrupted", "exports.spool_full.count", "exports.spool_full.nanoseconds"]
     if idle != expected_idle:
         print(f"FAILED zero in the evening are {idle}")
     return 0 if right and idle == expected_idle else 1

@@ -27,6 +27,12 @@ void say(char const* moment) {
   auto const line = [](char const* name, std::uint64_t value) { std::printf("%s %llu\n", name, static_cast<unsigned long long>(value)); };
   line("ended", now.ended);
   line("exported", now.exported);
+  line("recovered", now.recovered);
+  line("recovered_in_flight", now.recovered_in_flight);
+  line("fallback", now.fallback);
+  line("spooled", now.spooled);
+  line("passed_fallback", now.passed_fallback);
+  line("passed_spool_full", now.passed_spool_full);
   line("rejected", now.rejected);
   line("unconfirmed", now.unconfirmed);
   line("held", now.held);
@@ -51,6 +57,7 @@ void say(char const* moment) {
   line("dropped.no_slot", now.dropped.no_slot);
   line("dropped.queue_full", now.dropped.queue_full);
   line("dropped.export_failed", now.dropped.export_failed);
+  line("dropped.spool_full", now.dropped.spool_full);
   line("dropped.no_memory", now.dropped.no_memory);
   line("dropped.shutdown", now.dropped.shutdown);
   line("dropped.interrupted", now.dropped.interrupted);
@@ -64,6 +71,8 @@ void say(char const* moment) {
   operations("unconfirmed", now.exports.unconfirmed);
   operations("queue_full", now.exports.queue_full);
   operations("shutdown", now.exports.shutdown);
+  operations("fallback", now.exports.fallback);
+  operations("spool_full", now.exports.spool_full);
   std::printf("text\n%send\n", now.text().c_str());
 }
 
@@ -119,6 +128,16 @@ int main() {
     record(3);
     tracing.flush();
     say("recorded only");
+  }
+  {
+    auto with = sending_to(to);
+    with.fallback = std::make_shared<support::scripted_exporter>();
+    nanospan::tracer_provider tracing{std::move(with)};
+    to->next(outcome::failure);
+    record(7);
+    tracing.flush();
+    tracing.poll();
+    say("fallback");
   }
   {
     auto with = sending_to(to);
