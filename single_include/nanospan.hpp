@@ -10772,8 +10772,7 @@ class spool_directory {
     for (std::size_t at = path.find('/', 1);; at = path.find('/', at + 1)) {
       bool const made = ::mkdir(path.substr(0, at).c_str(), 0700) == 0;
       if (at == std::string::npos) {
-        if (made || errno == EEXIST) return true;
-        return false;
+        return made || errno == EEXIST;
       }
     }
   }
@@ -10888,7 +10887,8 @@ class spool {
   // Returns what went wrong, or nothing, and where it is.
   std::string put(batch const& spans, bool in_flight, spool_ticket& into) {
     std::string error;
-    if (own_ == nullptr && (own_ = spool_directory::make(root_, error)) == nullptr) return error;
+    if (own_ == nullptr) own_ = spool_directory::make(root_, error);
+    if (own_ == nullptr) return error;
     // By the time at which they came, whichever process they are of.
     std::timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
@@ -11566,7 +11566,7 @@ class batch_refuge : public batch_disk {
     }
     if (fallback_ == nullptr || one->in_hands || !(crowded || emptying_)) return false;
     lose(queue_, one, emptying_ ? export_end::shutdown : export_end::queue_full);
-    return true;
+    return give(wait);  // at once: a drain may bring the next one before the next call
   }
   // The oldest of those that leave.
   bool give(export_wait& wait) {

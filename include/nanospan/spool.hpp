@@ -71,7 +71,8 @@ class spool {
   // Returns what went wrong, or nothing, and where it is.
   std::string put(batch const& spans, bool in_flight, spool_ticket& into) {
     std::string error;
-    if (own_ == nullptr && (own_ = spool_directory::make(root_, error)) == nullptr) return error;
+    if (own_ == nullptr) own_ = spool_directory::make(root_, error);
+    if (own_ == nullptr) return error;
     // By the time at which they came, whichever process they are of.
     std::timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);

@@ -124,7 +124,7 @@ class batch_refuge : public batch_disk {
     }
     if (fallback_ == nullptr || one->in_hands || !(crowded || emptying_)) return false;
     lose(queue_, one, emptying_ ? export_end::shutdown : export_end::queue_full);
-    return true;
+    return give(wait);  // at once: a drain may bring the next one before the next call
   }
   // The oldest of those that leave.
   bool give(export_wait& wait) {

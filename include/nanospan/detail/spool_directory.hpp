@@ -174,8 +174,7 @@ class spool_directory {
     for (std::size_t at = path.find('/', 1);; at = path.find('/', at + 1)) {
       bool const made = ::mkdir(path.substr(0, at).c_str(), 0700) == 0;
       if (at == std::string::npos) {
-        if (made || errno == EEXIST) return true;
-        return false;
+        return made || errno == EEXIST;
       }
     }
   }
