@@ -357,6 +357,7 @@ class random_ids {
 // The context that spans inherit: which trace, which span, which flags. A thread's current context is a thread-local value;
 // the open scopes are a stack of saved values, so nothing is allocated and nothing that has ended is ever followed.
 
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -444,7 +445,9 @@ struct context_state {
     if (tracestate.size() > most) tracestate = {};
     if (baggage.size() > most) baggage = {};
     if (tracestate.empty() && baggage.empty() && !b3_debug) return nullptr;
+    int const error = errno;
     void* const block = std::malloc(sizeof(context_state) + tracestate.size() + baggage.size());
+    errno = error;
     if (block == nullptr) return nullptr;
     auto* const made = ::new (block) context_state{{1}, static_cast<std::uint16_t>(tracestate.size()), static_cast<std::uint16_t>(baggage.size()), b3_debug};
     auto* const text = reinterpret_cast<char*>(made + 1);
@@ -527,9 +530,9 @@ class span_context {
 namespace detail {
 
 // What a context is to the spans that start in it: where the sampler's plan holds its answer, as a shift. At 0 it holds none:
-// the long way, for roots, where there is a state to share, and below a span that is recorded and not (yet) sampled.
+// the long way, for roots, where there is a state to share, and below a span that is recorded and not (yet) sampled. Nor at `busy`: see busy_thread.
 enum class parent_kind : std::uint8_t {
-  long_way = 0, local_sampled = 2, local_not_sampled = 4, remote_sampled = 6, remote_not_sampled = 8, none = 10,
+  long_way = 0, local_sampled = 2, local_not_sampled = 4, remote_sampled = 6, remote_not_sampled = 8, none = 10, busy = 30,
 };
 
 constexpr parent_kind kind_of_parent(std::uint8_t flags, bool remote) noexcept {
@@ -585,6 +588,33 @@ struct thread_block {
 };
 
 NANOSPAN_DETAIL_SHARED inline constinit thread_local thread_block this_thread{};
+
+// While a thread changes its ids' state, its context or its ring, its current context says so where every span looks first, so that a signal
+// handler's is refused and counted. Fences for the compiler alone: a handler sees its thread's stores in their order. The last store of
+// a change is the one that takes the mark away, by a whole word, which the next span's load may forward.
+NANOSPAN_DETAIL_INLINE bool is_busy(thread_block const& thread) noexcept { return thread.current.meta.as_parent == parent_kind::busy; }
+// Returns what the mark hides.
+NANOSPAN_DETAIL_INLINE context_meta mark_busy(thread_block& thread) noexcept {
+  context_meta const hidden = in_register(thread.current.meta);
+  thread.current.meta.as_parent = parent_kind::busy;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  return hidden;
+}
+NANOSPAN_DETAIL_INLINE void unmark_busy(thread_block& thread, context_meta now) noexcept {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  thread.current.meta = in_register(now);
+}
+class busy_thread {
+ public:
+  NANOSPAN_DETAIL_INLINE explicit busy_thread(thread_block& thread) noexcept : thread_{thread}, hidden_{mark_busy(thread)} {}
+  busy_thread(busy_thread const&) = delete;
+  busy_thread& operator=(busy_thread const&) = delete;
+  NANOSPAN_DETAIL_INLINE ~busy_thread() { unmark_busy(thread_, hidden_); }
+
+ private:
+  thread_block& thread_;
+  context_meta hidden_;
+};
 
 }  // namespace detail
 
@@ -1524,6 +1554,9 @@ enum record_flag : std::uint8_t {
   unix_start = 4,        // start is Unix time in nanoseconds, as the user said
   unix_end = 8,          // the same of end
 };
+// The upper bits of the flags, beside unix_start: the process that it began in, as the lower bits of how many forks lie before it.
+inline constexpr unsigned forks_shift = 4;
+constexpr std::uint8_t forks_flags(std::uint32_t forks) noexcept { return static_cast<std::uint8_t>(forks << forks_shift); }
 
 // The first word of a record, always written whole: it is soon read as one, and narrower stores are not forwarded to that.
 struct record_meta {
@@ -2065,7 +2098,9 @@ class entry_buffer {
     std::uint32_t const capacity = wanted < 1024 - spare_bytes ? 1024 - spare_bytes : wanted;  // of a size that allocators keep at hand
     std::uint32_t const more = on_heap() ? capacity - capacity_ : capacity + spare_bytes;
     if (!span_memory.charge_recording(more)) return false;
+    int const error = errno;
     void* const block = std::realloc(on_heap() ? entries_ : nullptr, capacity + spare_bytes);
+    errno = error;
     if (block == nullptr) {
       span_memory.release(more);
       return false;
@@ -2209,8 +2244,9 @@ class ring {
   // Gives the ring its memory: `bytes` is a power of two, at least 64. Before the first record, by the producer or, while there is
   // no producer, by anyone. The ring does not own it.
   void attach(std::byte* memory, std::size_t bytes) noexcept {
-    memory_ = memory;
     capacity_ = bytes;
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // a process that another thread forks meanwhile has all of it or none
+    memory_ = memory;
   }
   bool attached() const noexcept { return memory_ != nullptr; }
   std::size_t capacity() const noexcept { return capacity_; }
@@ -2311,13 +2347,33 @@ namespace detail {
 class counter {
  public:
   // Relaxed: only this thread writes it. Release: pairs with the acquire in read(), so that who sees a span settled sees it recorded.
-  NANOSPAN_DETAIL_INLINE void add(std::uint64_t n) noexcept { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release); }
+  NANOSPAN_DETAIL_INLINE void add(std::uint64_t n) noexcept {
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+    // In one instruction, which no signal handler that counts comes between. Every store of this processor's is a release.
+    asm("addq %1, %0" : "+m"(value_) : "er"(n) : "memory", "cc");
+#else
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release);
+#endif
+  }
   std::uint64_t read() const noexcept { return value_.load(std::memory_order_acquire); }
 
   void reset() noexcept { value_.store(0, std::memory_order_relaxed); }
 
  private:
   std::atomic<std::uint64_t> value_{0};
+};
+
+// What the system is asked for in the course of recording leaves errno alone: a signal handler may record, and whoever looks at errno
+// after a span has ended.
+class errno_kept {
+ public:
+  errno_kept() noexcept = default;
+  errno_kept(errno_kept const&) = delete;
+  errno_kept& operator=(errno_kept const&) = delete;
+  ~errno_kept() { errno = before_; }
+
+ private:
+  int before_ = errno;
 };
 
 enum class slot_state : std::uint32_t {
@@ -2335,6 +2391,8 @@ struct thread_slot {
   counter dropped_no_ring;
   counter dropped_after_shutdown;
   counter dropped_no_provider;
+  counter discarded_inherited;                        // begun by the process that forked this one, which sends them
+  std::atomic<std::uint64_t> dropped_interrupted{0};  // a handler's, which a handler may interrupt
   counter misused;  // calls where no span of this thread was open
   std::atomic<slot_state> state{slot_state::owned};
   thread_slot* next = nullptr;  // constant once the slot is in the registry
@@ -2352,6 +2410,10 @@ struct thread_registry {
   std::atomic<std::uint64_t> ring_memory_limit_bytes{64u << 20};
   std::atomic<std::uint64_t> dropped_no_slot{0};         // spans of threads whose slot was gone (exit) or could not be had (memory)
   std::atomic<bool> fork_hooked{false};
+  // In a forked child: when that was, by either clock, and how many forks lie between it and the first process.
+  std::atomic<std::uint64_t> forked_at_ticks{0};
+  std::atomic<std::uint64_t> forked_at_nanoseconds{0};
+  std::atomic<std::uint32_t> forks{0};
 };
 NANOSPAN_DETAIL_SHARED inline constinit thread_registry registry{};
 
@@ -2403,6 +2465,7 @@ inline std::size_t next_ring_bytes() noexcept {
 }
 
 NANOSPAN_DETAIL_COLD inline bool attach_ring(thread_slot& slot) noexcept {
+  errno_kept const as_it_was;
   std::size_t const bytes = next_ring_bytes();
   std::byte* const memory = allocate_ring_memory(bytes);
   if (memory == nullptr) return false;
@@ -2454,8 +2517,9 @@ inline thread_slot* reuse_slot() noexcept {
 // Gives the slot back when the thread exits. Spans that end after that, in later thread-local destructors, are counted drops.
 struct slot_owner {
   ~slot_owner() {
-    thread_slot* const slot = std::exchange(this_thread.slot, nullptr);
     this_thread.exited = true;
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // a signal handler from here on finds no slot, and takes none
+    thread_slot* const slot = std::exchange(this_thread.slot, nullptr);
     this_thread.current = {};  // after std::exit scopes of this thread may still be open, and are nobody's parents any more
     if (slot == nullptr) return;
     auto const left_as = !slot->ring.attached() ? slot_state::empty : slot->ring.empty() ? slot_state::ready : slot_state::orphaned;
@@ -2467,17 +2531,32 @@ struct slot_owner {
 // In a forked child, which has this thread only: what the others recorded is the parent's to send, their slots are free, the ids go
 // another way, and the account begins anew.
 inline void forget_parent() noexcept {
-  for_each_slot([](thread_slot& slot) {
+  std::uint64_t ring_memory = 0;  // what another thread had just taken for a ring is nobody's here
+  for_each_slot([&](thread_slot& slot) {
+    ring_memory += slot.ring.attached() ? slot.ring.capacity() : 0;
     slot.ring.reset();
-    for (counter* one : {&slot.dropped_ring_full, &slot.dropped_no_ring, &slot.dropped_after_shutdown, &slot.dropped_no_provider, &slot.misused})
+    for (counter* one : {&slot.dropped_ring_full, &slot.dropped_no_ring, &slot.dropped_after_shutdown, &slot.dropped_no_provider, &slot.discarded_inherited, &slot.misused})
       one->reset();
+    slot.dropped_interrupted.store(0, std::memory_order_relaxed);
     if (&slot == this_thread.slot) return;
     slot.scopes_lost.store(0, std::memory_order_relaxed);  // Relaxed, as the next: this thread is alone.
     slot.state.store(slot.ring.attached() ? slot_state::ready : slot_state::empty, std::memory_order_relaxed);
   });
+  registry.ring_memory_bytes.store(ring_memory, std::memory_order_relaxed);
   registry.dropped_no_slot.store(0, std::memory_order_relaxed);
   span_memory.reset();
+  registry.forked_at_ticks.store(raw_ticks(), std::memory_order_relaxed);
+  registry.forked_at_nanoseconds.store(monotonic_nanoseconds(), std::memory_order_relaxed);
+  registry.forks.fetch_add(1, std::memory_order_relaxed);
   if (this_thread.slot != nullptr) this_thread.random.seed();
+}
+
+// False where there is no memory for it: the next thread's first span tries again.
+inline bool hook_forks() noexcept {
+  // Relaxed: whichever thread is first hooks; a fork that another thread makes meanwhile is not its child's first span.
+  if (registry.fork_hooked.exchange(true, std::memory_order_relaxed) || ::pthread_atfork(nullptr, nullptr, forget_parent) == 0) return true;
+  registry.fork_hooked.store(false, std::memory_order_relaxed);
+  return false;
 }
 
 // The thread's first span: seeds its ids, finds or makes a slot, hooks the thread's exit. Null without memory or after that exit.
@@ -2485,13 +2564,17 @@ inline void forget_parent() noexcept {
 // lose its handler, and the plugin would stay until the thread ends.
 NANOSPAN_DETAIL_SHARED NANOSPAN_DETAIL_COLD inline thread_slot* acquire_slot() noexcept {
   if (this_thread.exited) return nullptr;
-  // Relaxed: whichever thread is first hooks; a fork that another thread makes meanwhile is not its child's first span.
-  if (!registry.fork_hooked.exchange(true, std::memory_order_relaxed)) ::pthread_atfork(nullptr, nullptr, forget_parent);
+  errno_kept const as_it_was;
+  this_thread.exited = true;  // to a signal handler that interrupts this
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  hook_forks();
   thread_slot* slot = reuse_slot();
   if (slot == nullptr) slot = add_slot();
-  if (slot == nullptr) return nullptr;
-  this_thread.random.seed();
+  if (slot != nullptr) this_thread.random.seed();
   this_thread.slot = slot;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  this_thread.exited = false;
+  if (slot == nullptr) return nullptr;
   thread_local slot_owner owner;
   owner.exists();
   return slot;
@@ -2502,7 +2585,10 @@ NANOSPAN_DETAIL_SHARED NANOSPAN_DETAIL_COLD inline thread_slot* acquire_slot() n
 /// Does now what a thread's first span would do: seeds its ids, finds or maps its ring (hundreds of microseconds where none is ready),
 /// hooks its exit. For threads that must not be late later. False where there is no memory for a ring within the limit. The calling thread.
 NANOSPAN_DETAIL_COLD inline bool warm_thread() noexcept {
-  detail::thread_slot* const slot = detail::this_thread.slot != nullptr ? detail::this_thread.slot : detail::acquire_slot();
+  auto& thread = detail::this_thread;
+  if (detail::is_busy(thread)) return false;
+  detail::thread_slot* const slot = thread.slot != nullptr ? thread.slot : detail::acquire_slot();
+  detail::busy_thread const in{thread};
   return slot != nullptr && (slot->ring.attached() || detail::attach_ring(*slot));
 }
 
@@ -2527,20 +2613,22 @@ class scope {
   scope() noexcept {}  // open() follows, or nothing
   ~scope() = default;
 
-  // Makes this scope the thread's innermost. `thread` is the calling one and has a slot. The trace and the tracestate stay as they
+  // First of all: what is current may not be asked for until open() has made its changes, or settle() has after close(). See busy_thread.
+  NANOSPAN_DETAIL_INLINE void hold(thread_block& thread) noexcept { meta_ = mark_busy(thread); }
+  // Makes this scope, which holds the thread, its innermost. `thread` is the calling one and has a slot. The trace and the tracestate stay as they
   // are: a child shares its parent's, and where there was no parent nobody will look at them again.
   NANOSPAN_DETAIL_INLINE void open(thread_block& thread, span_id span, context_meta meta) noexcept {
     active_context& current = thread.current;
     home_ = thread.slot;
     span_ = in_register(current.span);
-    meta_ = in_register(current.meta);
     owner_ = current.owner;
     current.span = in_register(span);
-    meta.epoch = lost(*home_);  // NOLINT(clang-analyzer-core.NonNullParamChecker): what acquire_slot() answered, it left in the thread
-    current.meta = in_register(meta);
     current.owner = this;
+    meta.epoch = lost(*home_);  // NOLINT(clang-analyzer-core.NonNullParamChecker): what acquire_slot() answered, it left in the thread
+    unmark_busy(thread, meta);
   }
-  // Acts on the thread that closes, which for a suspended task that was dropped need not be the one that opened. False: not ours.
+  // Acts on the thread that closes, which for a suspended task that was dropped need not be the one that opened. False: not ours. Else the
+  // thread is held until settle().
   NANOSPAN_DETAIL_INLINE bool close(thread_block& thread) noexcept {
     active_context& current = thread.current;
     // The address alone proves nothing: another thread's scope may have lain there, and been closed elsewhere.
@@ -2549,11 +2637,13 @@ class scope {
       NANOSPAN_ASSERT(thread.exited && "nanospan: a scope was closed out of order, or on another thread than its own");
       return false;
     }
+    current.meta.as_parent = parent_kind::busy;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
     current.span = in_register(span_);
-    current.meta = in_register(meta_);
     current.owner = owner_;
     return true;
   }
+  NANOSPAN_DETAIL_INLINE void settle(thread_block& thread) const noexcept { unmark_busy(thread, meta_); }
 
   // `thread` is the calling one.
   bool is_innermost(thread_block const& thread) const noexcept { return thread.current.owner == this && home_ == thread.slot; }
@@ -2595,8 +2685,9 @@ class context_scope : detail::scope {
  public:
   [[nodiscard("a context_scope without a name ends at once")]] NANOSPAN_DETAIL_OUT_OF_LINE explicit context_scope(span_context context) noexcept : context_{std::move(context)} {
     auto& thread = detail::this_thread;
-    opened_ = thread.slot != nullptr || detail::acquire_slot() != nullptr;
+    opened_ = !detail::is_busy(thread) && (thread.slot != nullptr || detail::acquire_slot() != nullptr);
     if (!opened_) return;
+    hold(thread);
     auto& current = thread.current;
     auto const next = detail::active_context::of(context_);
     trace_ = std::exchange(current.trace, next.trace);
@@ -2608,6 +2699,7 @@ class context_scope : detail::scope {
     if (!opened_ || !close(thread)) return;
     thread.current.trace = trace_;
     thread.current.state = state_;
+    settle(thread);
   }
 
  private:
@@ -3266,12 +3358,14 @@ inline constexpr std::uint32_t recording_over = 1u << 17;       // there was one
 inline constexpr std::uint32_t recording_disabled = 1u << 19;   // the environment says that there is nothing to record
 inline constexpr std::uint32_t recording_monotonic = 1u << 18;  // the processor's counter is not to be trusted
 inline constexpr std::uint32_t recording_baggage = 1u << 20;    // records carry the baggage: options.baggage_attributes
+inline constexpr std::uint32_t recording_forked = 1u << 22;     // in a child: the parent had a provider, and the first span starts one here
 inline constexpr std::uint32_t recording_exceptions = 1u << 21;  // scopes ask whether an exception left them: options.error_on_exception
 
 struct recording_state {
   std::atomic<std::uint32_t> word{0};
   std::atomic<sampler const*> asked{nullptr};  // the provider's sampler; set before the word says so, lives on after it
   std::atomic<id_generator const*> ids{nullptr};  // the user's, if any: as the sampler
+  std::atomic<void (*)() noexcept> start_in_child{nullptr};  // the provider's: leaves the word saying what became of it
 };
 NANOSPAN_DETAIL_SHARED inline constinit recording_state recording{};
 
@@ -3463,7 +3557,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (!recording()) return;
     if (!with.start) return start_clock(word);
     header_.start_ticks = with.start.unix_nanoseconds();
-    add_flag(detail::unix_start);
+    add_flag(detail::unix_start | detail::forks_flags(detail::registry.forks.load(std::memory_order_relaxed)));  // Relaxed: written in a fork only.
   }
   NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept { entries_.append_keyed({as.name, as.name_size, detail::entry_type::name, as.name_is_copied}, 0); }
   // A span that never starts, for want of a provider or a slot, but knows what would have been its parent.
@@ -3486,9 +3580,9 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     header_.start_ticks = detail::read_clock((word & detail::recording_monotonic) != 0);
   }
   detail::record_header& header() noexcept { return header_; }
-  void add_flag(detail::record_flag flag) noexcept {
+  void add_flag(unsigned flags) noexcept {
     detail::record_meta meta = detail::in_register(header_.meta);  // whole: see record_meta
-    meta.flags |= flag;
+    meta.flags = static_cast<std::uint8_t>(meta.flags | flags);
     header_.meta = detail::in_register(meta);
   }
   // Ends the span: after it nothing is recorded. Ticks are read by the caller, first of all.
@@ -3514,12 +3608,26 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (recording()) entries_.take(other.entries_);
   }
 
-  // What recording does when there is no provider: counts, on the thread if it can.
-  static void count_unprovided(detail::thread_block& thread, std::uint32_t word) noexcept {
+  // What recording does when there is no provider: counts, on the thread if it can. True in a forked child, whose provider starts now, with
+  // the span that asks.
+  static bool begins_anyway(detail::thread_block& thread, std::uint32_t& word) noexcept {
     detail::thread_slot* const slot = thread.slot;
     if (slot == nullptr || word != 0) [[unlikely]]
-      return count_unprovided_slowly(word);
+      return begins_slowly(word);
     slot->dropped_no_provider.add(1);
+    return false;
+  }
+  // In a signal handler that interrupted the thread while it recorded. Relaxed, both: read for reporting only; a handler may be interrupted, too.
+  NANOSPAN_DETAIL_COLD static bool count_interrupted(detail::thread_block const& thread) noexcept {
+    if (thread.slot != nullptr) thread.slot->dropped_interrupted.fetch_add(1, std::memory_order_relaxed);
+    else count_no_slot();
+    return false;
+  }
+  // One that began elsewhere, and is ended there.
+  NANOSPAN_DETAIL_COLD void lose_interrupted(detail::thread_block const& thread) noexcept {
+    count_interrupted(thread);
+    if (entries_.phase == phase::open) entries_.discard();
+    entries_.phase = phase::ended;
   }
   static bool has_slot(detail::thread_block const& thread) noexcept {
     if (thread.slot != nullptr || detail::acquire_slot() != nullptr) [[likely]]
@@ -3694,7 +3802,9 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     }
     detail::thread_slot& slot = *thread.slot;
     if (!on) {
-      slot.dropped_after_shutdown.add(1);
+      // Relaxed: as in hand_over(). In a forked child that has begun no span yet: this one is the parent's.
+      bool const is_parents = (detail::recording.word.load(std::memory_order_relaxed) & detail::recording_forked) != 0;
+      (is_parents ? slot.discarded_inherited : slot.dropped_after_shutdown).add(1);
     } else if (!slot.ring.attached() && !detail::attach_ring(slot)) {
       slot.dropped_no_ring.add(1);
     } else if (std::byte* const place = slot.ring.reserve(size)) {  // the slot, or its ring, is new
@@ -3705,11 +3815,21 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     return nullptr;
   }
   NANOSPAN_DETAIL_COLD static void count_no_slot() noexcept { detail::registry.dropped_no_slot.fetch_add(1, std::memory_order_relaxed); }  // Relaxed: read for reporting only.
-  NANOSPAN_DETAIL_COLD static void count_unprovided_slowly(std::uint32_t word) noexcept {
-    detail::thread_block const& thread = detail::this_thread;
-    if ((word & detail::recording_disabled) != 0 || !has_slot(thread)) return;
+  NANOSPAN_DETAIL_COLD static bool begins_slowly(std::uint32_t& word) noexcept {
+    detail::thread_block& thread = detail::this_thread;
+    if ((word & detail::recording_disabled) != 0) return false;
+    if (detail::is_busy(thread)) return count_interrupted(thread);
+    if (!has_slot(thread)) return false;
+    if ((word & detail::recording_forked) != 0) {
+      detail::busy_thread const in{thread};  // what the start itself records is refused
+      // Acquire: pairs with the release of the provider that set it.
+      if (auto* const start = detail::recording.start_in_child.load(std::memory_order_acquire)) start();
+      word = detail::recording.word.load(std::memory_order_relaxed);  // Relaxed: as in scoped_span.
+      if ((word & detail::recording_on) != 0) return true;
+    }
     auto& reason = word == 0 ? thread.slot->dropped_no_provider : thread.slot->dropped_after_shutdown;
     reason.add(1);
+    return false;
   }
 
   static constexpr std::uint32_t most_copied_bytes = 4'096;
@@ -3791,17 +3911,27 @@ class scoped_span : public span_recorder, detail::scope {
   }
 
  private:
+  // With a slot where it may; else counted. The word may be another one by then.
+  NANOSPAN_DETAIL_INLINE static bool may_begin(detail::thread_block& thread, std::uint32_t& word) noexcept {
+    if ((word & detail::recording_on) == 0 && !begins_anyway(thread, word)) return false;
+    if (detail::is_busy(thread)) [[unlikely]]
+      return count_interrupted(thread);
+    if (!has_slot(thread)) return false;
+    if (thread.current.state != nullptr && !trusted(thread)) thread.current.state = nullptr;
+    return true;
+  }
   NANOSPAN_DETAIL_INLINE void begin(birth const& as) noexcept {
     auto& thread = detail::this_thread;
     // Relaxed: what the word alone says is enough; a sampler behind it is acquired in who_is_asked().
-    std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);
+    std::uint32_t word = detail::recording.word.load(std::memory_order_relaxed);
     set_phase(phase::absent);
-    if ((word & detail::recording_on) == 0) return count_unprovided(thread, word);
-    if (!has_slot(thread)) return;
+    if (!may_begin(thread, word)) return;
     auto& current = thread.current;
-    if (current.state != nullptr && !trusted(thread)) current.state = nullptr;
+    hold(thread);
+    detail::active_context parent = current;
+    parent.meta = replaced();
     bool const has_site = as.from != nullptr;
-    if (!start_by_plan(thread, word, as, current)) [[unlikely]]
+    if (!start_by_plan(thread, word, as, parent)) [[unlikely]]
       return begin_as_asked(word, as);
     become_current(thread);
     if (!recording()) return;
@@ -3818,12 +3948,11 @@ class scoped_span : public span_recorder, detail::scope {
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void begin(birth const& as, start_options const& with) noexcept {
     auto& thread = detail::this_thread;
-    std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);  // Relaxed: as above.
+    std::uint32_t word = detail::recording.word.load(std::memory_order_relaxed);  // Relaxed: as above.
     set_phase(phase::absent);
-    if ((word & detail::recording_on) == 0) return count_unprovided(thread, word);
-    if (!has_slot(thread)) return;
+    if (!may_begin(thread, word)) return;
     auto& current = thread.current;
-    if (current.state != nullptr && !trusted(thread)) current.state = nullptr;
+    hold(thread);
     if (with.parent.is_current()) {
       start_as_said(thread, word, as, current, with);
     } else {
@@ -3841,6 +3970,7 @@ class scoped_span : public span_recorder, detail::scope {
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void begin_not_sampled() noexcept {
     auto& thread = detail::this_thread;
+    hold(thread);
     header().trace = thread.current.trace;
     start_not_sampled(thread, thread.current.meta.flags);
     open(thread, header().span, as_current());
@@ -3849,8 +3979,9 @@ class scoped_span : public span_recorder, detail::scope {
     auto& thread = detail::this_thread;
     std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);  // Relaxed: as in begin().
     auto& current = thread.current;
+    hold(thread);
     header().trace = current.trace;
-    start_sampled(thread, word, {from, nullptr, 0, false, from->kind}, detail::in_register(current.meta), detail::in_register(current.span));
+    start_sampled(thread, word, {from, nullptr, 0, false, from->kind}, replaced(), detail::in_register(current.span));
     entries_.start();
     open(thread, header().span, as_current());
     start_clock(word);
@@ -3865,17 +3996,27 @@ class scoped_span : public span_recorder, detail::scope {
   NANOSPAN_DETAIL_OUT_OF_LINE void end() noexcept {
     auto& thread = detail::this_thread;
     if (recording()) return end_recorded();
-    close(thread);
+    if (close(thread)) settle(thread);
     if (entries_.has_state()) [[unlikely]]
       leave_state();
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void end_recorded() noexcept {
     auto& thread = detail::this_thread;
     std::uint64_t const ticks = end_ticks();
-    close(thread);
+    if (!close(thread)) [[unlikely]]
+      return end_elsewhere(thread, ticks);
     finish(thread, ticks);
+    settle(thread);
     if (entries_.has_state()) [[unlikely]]
       leave_state();
+  }
+  // Out of order, or on another thread than its own.
+  NANOSPAN_DETAIL_COLD void end_elsewhere(detail::thread_block& thread, std::uint64_t ticks) noexcept {
+    {
+      detail::busy_thread const in{thread};
+      finish(thread, ticks);
+    }
+    if (entries_.has_state()) leave_state();
   }
   // After it was closed: what is current then has its own again, where that can still be said.
   NANOSPAN_DETAIL_COLD void leave_state() noexcept {
@@ -3952,22 +4093,29 @@ class span : public span_recorder {
   NANOSPAN_DETAIL_OUT_OF_LINE void end(timestamp at) noexcept {
     if (!recording() || !at) return end();
     add_flag(detail::unix_end);
-    finish(detail::this_thread, at.unix_nanoseconds());
+    end_at(at.unix_nanoseconds());
   }
   /// Ends the span now; what is said to it later is ignored. Its context stays usable.
   NANOSPAN_DETAIL_OUT_OF_LINE void end() noexcept {
     if (!recording()) return;
-    std::uint64_t const ticks = end_ticks();
-    finish(detail::this_thread, ticks);
+    end_at(end_ticks());
   }
 
  private:
+  NANOSPAN_DETAIL_INLINE void end_at(std::uint64_t ticks) noexcept {
+    auto& thread = detail::this_thread;
+    if (detail::is_busy(thread)) [[unlikely]]
+      return lose_interrupted(thread);
+    detail::busy_thread const in{thread};
+    finish(thread, ticks);
+  }
   void begin(birth const& as, span_context const& parent) noexcept {
     auto& thread = detail::this_thread;
     auto const parent_context = detail::active_context::of(parent);
     // Relaxed: as in scoped_span.
-    std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);
+    std::uint32_t word = detail::recording.word.load(std::memory_order_relaxed);
     if (!may_start(thread, word, parent_context)) return;
+    detail::busy_thread const in{thread};
     if (!start_by_plan(thread, word, as, parent_context)) [[unlikely]]
       return begin_as_asked(word, as, parent_context);
     if (!recording()) return;
@@ -3982,17 +4130,23 @@ class span : public span_recorder {
     auto& thread = detail::this_thread;
     span_context const parent = with.parent.is_current() ? current() : with.parent.context();
     auto const parent_context = detail::active_context::of(parent);
-    std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);  // Relaxed: as above.
-    if (may_start(thread, word, parent_context)) start_as_said(thread, word, as, parent_context, with);
+    std::uint32_t word = detail::recording.word.load(std::memory_order_relaxed);  // Relaxed: as above.
+    if (!may_start(thread, word, parent_context)) return;
+    detail::busy_thread const in{thread};
+    start_as_said(thread, word, as, parent_context, with);
   }
   // False: it never starts.
-  NANOSPAN_DETAIL_INLINE bool may_start(detail::thread_block& thread, std::uint32_t word, detail::active_context const& parent) noexcept {
+  NANOSPAN_DETAIL_INLINE bool may_start(detail::thread_block& thread, std::uint32_t& word, detail::active_context const& parent) noexcept {
     bool const on = (word & detail::recording_on) != 0;
-    if (on && has_slot(thread)) [[likely]]
+    if (on && !detail::is_busy(thread) && has_slot(thread)) [[likely]]
       return true;
+    return may_start_slowly(thread, word, parent);
+  }
+  NANOSPAN_DETAIL_COLD bool may_start_slowly(detail::thread_block& thread, std::uint32_t& word, detail::active_context const& parent) noexcept {
+    bool const was_on = (word & detail::recording_on) != 0;
+    if (!was_on && begins_anyway(thread, word) && has_slot(thread)) return true;
     pass_through(parent);
-    if (!on) count_unprovided(thread, word);
-    return false;
+    return was_on && detail::is_busy(thread) && count_interrupted(thread);
   }
 };
 
@@ -4818,6 +4972,8 @@ class NANOSPAN_DETAIL_SHARED console_exporter final : public exporter {
   explicit console_exporter(int descriptor = 1);
 
   export_result export_batch(batch const& spans, export_wait& wait) override;
+  /// Draws to the same descriptor, what the child records.
+  shared<exporter> for_child() const override;
   std::uint64_t shutdown(export_wait& wait) override;
   std::string description() const override;
 
@@ -4835,6 +4991,8 @@ class NANOSPAN_DETAIL_SHARED composite_exporter final : public exporter {
 
   export_result export_batch(batch const& spans, export_wait& wait) override;
   export_result probe(export_wait& wait) override;  ///< of the first
+  /// Of those that there is another one of for a forked child; null where there is none of the first.
+  shared<exporter> for_child() const override;
   std::uint64_t shutdown(export_wait& wait) override;
   std::string description() const override;
 
@@ -4940,8 +5098,9 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   struct discards {
     std::uint64_t hook = 0;         ///< by the hook on ended spans
     std::uint64_t record_only = 0;  ///< their sampler wanted them recorded, and no more
+    std::uint64_t inherited = 0;    ///< in a forked process: were open when it was forked, and are the parent's to send
 
-    std::uint64_t total() const noexcept { return hook + record_only; }
+    std::uint64_t total() const noexcept { return hook + record_only + inherited; }
   };
 
   std::uint64_t ended = 0;
@@ -5023,6 +5182,7 @@ struct background_counters {
   counter dropped_shutdown;
   counter discarded_hook;
   counter discarded_record_only;
+  counter discarded_inherited;
   counter hook_failed;
   counter passed;
   counter passed_queue_full;
@@ -5036,7 +5196,7 @@ struct background_counters {
   std::atomic<std::uint64_t> spooled{0};
 
   void reset() noexcept {
-    for (counter* one : {&recovered, &recovered_in_flight, &exported, &fallback, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_spool_full, &dropped_no_memory, &dropped_shutdown, &discarded_hook, &discarded_record_only, &hook_failed, &passed,
+    for (counter* one : {&recovered, &recovered_in_flight, &exported, &fallback, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_spool_full, &dropped_no_memory, &dropped_shutdown, &discarded_hook, &discarded_record_only, &discarded_inherited, &hook_failed, &passed,
                          &passed_queue_full, &passed_shutdown, &passed_fallback, &passed_spool_full})
       one->reset();
     for (export_counters& one : exports) {
@@ -5068,6 +5228,7 @@ inline stats_snapshot stats() noexcept {
   now.dropped.shutdown = done.dropped_shutdown.read();
   now.discarded.hook = done.discarded_hook.read();
   now.discarded.record_only = done.discarded_record_only.read();
+  now.discarded.inherited = done.discarded_inherited.read();
   std::uint64_t const settled = now.accounted();
   now.recovered = done.recovered.read();  // after what became of them
   now.recovered_in_flight = done.recovered_in_flight.read();
@@ -5097,17 +5258,21 @@ inline stats_snapshot stats() noexcept {
                                  now.passed_fallback + now.passed_spool_full;
   now.in_flight = now.passed > returned ? now.passed - returned : 0;
   std::uint64_t recorded = 0;
+  std::uint64_t inherited = 0;  // not through a ring
   detail::for_each_slot([&](detail::thread_slot const& slot) {
     recorded += slot.ring.records();
     now.dropped.no_provider += slot.dropped_no_provider.read();
     now.dropped.after_shutdown += slot.dropped_after_shutdown.read();
     now.dropped.ring_full += slot.dropped_ring_full.read();
     now.dropped.no_ring += slot.dropped_no_ring.read();
+    now.dropped.interrupted += slot.dropped_interrupted.load(std::memory_order_relaxed);  // Relaxed: for reporting.
+    inherited += slot.discarded_inherited.read();
     now.misused += slot.misused.read() + slot.scopes_lost.load(std::memory_order_relaxed);
   });
   now.dropped.no_slot = detail::registry.dropped_no_slot.load(std::memory_order_relaxed);
   now.held = recorded + now.recovered > settled ? recorded + now.recovered - settled : 0;
-  now.ended = recorded + now.dropped.no_provider + now.dropped.after_shutdown + now.dropped.ring_full + now.dropped.no_ring + now.dropped.no_slot;
+  now.ended = recorded + now.dropped.no_provider + now.dropped.after_shutdown + now.dropped.ring_full + now.dropped.no_ring + now.dropped.no_slot + now.dropped.interrupted + inherited;
+  now.discarded.inherited += inherited;
   return now;
 }
 
@@ -5201,8 +5366,6 @@ NANOSPAN_DETAIL_OUT_OF_LINE inline std::string joined(std::initializer_list<std:
 
 // File descriptors that close themselves, pipes made of them, and a write that harms nobody. Background half.
 
-#include <cerrno>
-
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -5290,7 +5453,6 @@ inline ssize_t write_without_signal(int number, void const* bytes, std::size_t c
 
 #include <boost/system/error_code.hpp>
 
-#include <cerrno>
 #include <thread>
 
 #include <sched.h>
@@ -5594,7 +5756,6 @@ class pace {
 
 // A thread for what may block without a bound, as a disk does. Who asks waits through export_wait, so that the rings are drained meanwhile. Background half.
 
-#include <cerrno>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -6024,6 +6185,7 @@ class messages {
   void say(log_level level, std::string_view line) const noexcept {
     if (level <= most_) to_(line);
   }
+  log_level level() const noexcept { return most_; }
   void error(std::string_view line) const noexcept { say(log_level::error, line); }
   void warn(std::string_view line) const noexcept { say(log_level::warn, line); }
   void debug(std::string_view line) const noexcept { say(log_level::debug, line); }
@@ -8620,6 +8782,16 @@ export_result composite_exporter::export_batch(batch const& spans, export_wait& 
 
 export_result composite_exporter::probe(export_wait& wait) { return all_.front()->probe(wait); }
 
+shared<exporter> composite_exporter::for_child() const {
+  std::vector<shared<exporter>> childs;
+  for (auto const& one : all_) {
+    auto other = one->for_child();
+    if (other == nullptr && childs.empty()) return nullptr;
+    if (other != nullptr) childs.push_back(std::move(other));
+  }
+  return shared<exporter>::make<composite_exporter>(std::move(childs));
+}
+
 std::uint64_t composite_exporter::shutdown(export_wait& wait) {
   detail::for_all_but_the_first(all_, [&](exporter& other) { other.shutdown(wait); });
   return all_.front()->shutdown(wait);
@@ -8879,7 +9051,6 @@ std::string waterfall(std::vector<span_data> spans, waterfall_style style) {
 // The exporter that draws traces on a terminal (or into a file or pipe): collects spans until the root of their trace in this process
 // has arrived, then writes its waterfall. Never waits longer than the rings can: each write is of what a pipe takes at once.
 
-#include <cerrno>
 #include <climits>
 #include <iterator>
 #include <list>
@@ -8946,6 +9117,8 @@ export_result console_exporter::export_batch(batch const& spans, export_wait& wa
   return {export_result::outcome::failure, 0, {}, "nobody reads what is drawn"};
 }
 
+shared<exporter> console_exporter::for_child() const { return shared<exporter>::make<console_exporter>(state_->descriptor); }
+
 std::uint64_t console_exporter::shutdown(export_wait& wait) {
   state& self = *state_;
   std::uint64_t const waiting = self.waiting;
@@ -8962,7 +9135,6 @@ std::string console_exporter::description() const { return "the console"; }
 
 // A file that grows by whole lines, whoever else appends to it, and begins anew when it is large. Blocks as a disk does. One thread at a time. Background half.
 
-#include <cerrno>
 #include <system_error>
 
 #include <fcntl.h>
@@ -9289,7 +9461,6 @@ class resolution {
 #include <boost/system/error_code.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <memory>
 
 #include <netinet/tcp.h>
@@ -10148,7 +10319,7 @@ inline std::string request_head(url const& to, pair_list const& headers) {
     bool ours = false;
     for (char const* framing : {"Content-Length", "Content-Encoding", "Transfer-Encoding", "Connection", "Expect"}) ours |= is_same_name(name, framing);
     if (ours) continue;
-    auto const before = std::find_if(all.begin(), all.end(), [&](auto const& one) { return is_same_name(one.first, name); });
+    auto const before = std::find_if(all.begin(), all.end(), [&name = name](auto const& one) { return is_same_name(one.first, name); });
     if (before == all.end()) all.emplace_back(name, value);
     else before->second = value;
   }
@@ -10417,6 +10588,11 @@ class collector {
 
   template <typename Emit, typename Shed>
   void take(std::byte const* record, Emit& emit, Shed& shed) {
+    if (began_before_fork(record)) [[unlikely]] {
+      background.discarded_inherited.add(1);
+      entry_buffer::free_block(otlp_encoder::heap_of(record));
+      return;
+    }
     if (encoder_.span_count() == 0) first_span_ = monotonic_nanoseconds();
     try {
       bool recorded_only = false;
@@ -10446,6 +10622,16 @@ class collector {
     if (encoder_.span_count() == 0) return false;
     cut(emit, shed);
     return true;
+  }
+  // In a forked child: it is the parent's, which sends it. Relaxed: written while the child had one thread.
+  static bool began_before_fork(std::byte const* record) noexcept {
+    std::uint32_t const forks = registry.forks.load(std::memory_order_relaxed);
+    if (forks == 0) return false;
+    record_header header;
+    std::memcpy(&header, record, sizeof header);
+    if ((header.meta.flags & unix_start) != 0) return header.meta.flags >> forks_shift != forks_flags(forks) >> forks_shift;
+    auto const& forked_at = (header.meta.flags & monotonic_ticks) != 0 ? registry.forked_at_nanoseconds : registry.forked_at_ticks;
+    return header.start_ticks < forked_at.load(std::memory_order_relaxed);
   }
   void show(ended_span& span) noexcept {
     try {
@@ -10612,7 +10798,6 @@ class spool_names {
 // part in it, and the kernel lets go of it however the owner ends. Whoever gets that lock later owns what is there. Each call may block as long as the disk likes.
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <memory>
 #include <system_error>
@@ -12171,6 +12356,18 @@ class pipeline : export_wait {
 namespace nanospan::inline v0 {
 namespace detail {
 
+// Who blocks in a noexcept function must not be cancelled there: unwinding would end the program.
+class no_cancellation {
+ public:
+  no_cancellation() noexcept { ::pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
+  no_cancellation(no_cancellation const&) = delete;
+  no_cancellation& operator=(no_cancellation const&) = delete;
+  ~no_cancellation() { ::pthread_setcancelstate(before_, nullptr); }
+
+ private:
+  int before_ = PTHREAD_CANCEL_ENABLE;
+};
+
 // The living provider's pipeline. Never destroyed: threads may flush and record while the program ends.
 struct provider_state {
   std::mutex mutex;
@@ -12178,12 +12375,23 @@ struct provider_state {
   std::vector<shared<sampler const>> samplers;  // all that there ever were: a thread may be asking one
   std::vector<shared<id_generator const>> id_generators;  // as these
   stats_snapshot reported;                                // what the providers before have told of
-  bool hooked = false;                                    // atexit and fork handlers are in place
-  bool forked = false;                                    // this process inherited a provider, and has made none of its own
+  bool hooked[3] = {};                                    // exit, quick_exit and fork
+  // A forked child goes on as the parent did: from its first span on it has a pipeline of its own, behind the same tracer_provider object.
+  pipeline const* known_as = nullptr;       // to that object
+  std::unique_ptr<options const> complete;  // the options, as they were used
+  std::uint32_t word_at_fork = 0;           // of recording; zero where the parent had no provider, or a pipeline was made since
+  log_level level = log_level::info;        // of the last provider's messages
+  bool in_place = false;                    // the current pipeline was made so, and gives way to a provider of the child's own
 };
 inline provider_state& the_provider() {
   static provider_state& state = *new provider_state;
   return state;
+}
+// The pipeline that a tracer_provider object means; null where it has ended, or has none yet in this process.
+inline std::shared_ptr<pipeline> pipeline_known_as(pipeline const* name) {
+  auto& provider = the_provider();
+  std::lock_guard const lock{provider.mutex};
+  return name == provider.known_as ? provider.current : nullptr;
 }
 inline std::shared_ptr<pipeline> current_pipeline() {
   auto& provider = the_provider();
@@ -12220,6 +12428,8 @@ inline void end_provider(std::shared_ptr<pipeline> which) {
     std::lock_guard const lock{provider.mutex};
     if (which != provider.current) return;
     provider.current.reset();
+    provider.complete.reset();
+    provider.known_as = nullptr;
     stats_snapshot const now = stats();
     line = account_of_losses(now, provider.reported);
     provider.reported = now;
@@ -12228,26 +12438,100 @@ inline void end_provider(std::shared_ptr<pipeline> which) {
   if (from_inside) leave_alone(std::move(which));
 }
 
-// std::exit does not unwind main: what the provider's destructor would have done.
-inline void at_exit() { end_provider(current_pipeline()); }
+// std::exit and std::quick_exit do not unwind main: what the provider's destructor would have done.
+inline void at_exit() {
+  no_cancellation const until_done;
+  end_provider(current_pipeline());
+}
 
-// The child has no background thread; its inherited pipeline is left alone for ever, and it may make a provider of its own.
+// The child has no background thread; the pipeline that it inherited is left alone for ever. Nothing is made here: most children execute
+// another program next.
 inline void in_forked_child() {
   auto& provider = the_provider();
-  ::new (&provider.mutex) std::mutex;  // another thread of the parent may have held it
-  if (provider.current != nullptr) {
-    leave_alone(std::exchange(provider.current, nullptr));
-    provider.forked = true;
-    stop_recording();
-  }
   background.reset();
   provider.reported = {};
+  if (provider.current != nullptr) {
+    leave_alone(std::exchange(provider.current, nullptr));
+    // Relaxed, both: this thread is alone. In a parent whose provider was ending it said so already.
+    std::uint32_t const word = recording.word.load(std::memory_order_relaxed);
+    if ((word & recording_on) != 0) {
+      provider.word_at_fork = word;
+      recording.word.store(recording_forked | (word & recording_monotonic), std::memory_order_relaxed);
+    }
+  }
+  provider.mutex.unlock();
+}
+// No thread is in the middle of a change while another one forks.
+inline bool hook_provider_forks() {
+  return ::pthread_atfork([] { the_provider().mutex.lock(); }, [] { the_provider().mutex.unlock(); }, in_forked_child) == 0;
+}
+
+// The child's own, as the parent's was. Throws what the parts throw.
+inline std::shared_ptr<pipeline> make_in_child(options const& as) {
+  options with = as;
+  messages const report = messages_of(with);
+  with.exporter = as.exporter->for_child();
+  if (with.exporter == nullptr) {
+    report.error(joined({"spans of this forked process are dropped: ", as.exporter->description(), " cannot be used by it; make a nanospan::tracer_provider after fork()"}));
+    return nullptr;
+  }
+  if (as.fallback != nullptr) with.fallback = as.fallback->for_child();
+  with.probe = false;  // the parent has asked
+  resource const own = resource::of(with, environment{messages{default_message_handler, log_level::none}});  // the parent has told
+  return std::make_shared<pipeline>(std::move(with), own, report);
+}
+// Called by the first span of a forked child, with its thread marked busy: it is recorded then.
+inline void start_in_child() noexcept {
+  errno_kept const as_it_was;
+  no_cancellation const until_done;
+  auto& provider = the_provider();
+  std::lock_guard const lock{provider.mutex};
+  std::uint32_t word = std::exchange(provider.word_at_fork, 0);
+  if (word == 0) return;  // another thread was first, or the provider has ended
+  try {
+    provider.current = make_in_child(*provider.complete);
+  } catch (std::exception const& error) {
+    try {
+      messages_of(*provider.complete).error(joined({"spans of this forked process are dropped: ", error.what()}));
+    } catch (...) {  // no memory, no message
+    }
+  }
+  provider.in_place = provider.current != nullptr;
+  if (!provider.in_place) word = recording_over | (word & recording_monotonic);
+  recording.word.store(word, std::memory_order_release);  // Release: as in the provider's constructor.
+}
+
+// The process's ends, and its forks. One that cannot be had is told, and is tried again by the next provider.
+inline void hook_process(provider_state& provider, messages const& report) {
+  struct {
+    bool (*hook)();
+    char const* lost;
+  } const hooks[] = {{[] { return std::atexit(at_exit) == 0; }, "no memory for std::atexit: what is unsent is lost where the program calls exit()"},
+                     {[] { return std::at_quick_exit(at_exit) == 0; }, "no memory for std::at_quick_exit: what is unsent is lost where the program calls quick_exit()"},
+                     {[] { return hook_forks() && hook_provider_forks(); },
+                      "no memory for pthread_atfork: forked processes must not record"}};
+  for (std::size_t at = 0; at < std::size(hooks); ++at) {
+    if (provider.hooked[at]) continue;
+    provider.hooked[at] = hooks[at].hook();
+    if (!provider.hooked[at]) report.error(hooks[at].lost);
+  }
 }
 
 // Where each span has something to ask, none goes the short way.
 inline std::uint32_t plan_of(sampler const& chosen, std::uint32_t word) noexcept {
   bool const asks = (word & recording_exceptions) != 0 || recording.ids.load(std::memory_order_relaxed) != nullptr;
   return asks ? 0 : chosen.plan().bits;
+}
+
+// What stands in a forked child for the parent's provider ends when the child makes one of its own.
+inline void end_in_place() {
+  auto& provider = the_provider();
+  std::shared_ptr<pipeline> which;
+  {
+    std::lock_guard const lock{provider.mutex};
+    if (provider.in_place) which = provider.current;
+  }
+  if (which != nullptr) end_provider(std::move(which));
 }
 
 pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
@@ -12258,6 +12542,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   bool const exports = configured.complete();
   resource const common = exports ? resource::of(with, env) : resource{};  // before the lock: it may read files
   auto& provider = the_provider();
+  end_in_place();
   std::lock_guard const lock{provider.mutex};
   if (provider.current != nullptr) throw configuration_error{"there is a tracer_provider already; a process has one at a time"};
   // Relaxed: it orders nothing. With none chosen the default stands.
@@ -12276,21 +12561,31 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   if (with.id_generator != nullptr) provider.id_generators.push_back(with.id_generator);
   recording.ids.store(with.id_generator.get(), std::memory_order_release);  // Release: pairs with the acquire in start_as_asked().
   std::uint32_t const asked_for = (with.baggage_attributes.empty() ? 0 : recording_baggage) | (with.error_on_exception ? recording_exceptions : 0);
+  auto complete = std::make_unique<options const>(with);
   auto const made = std::make_shared<pipeline>(std::move(with), common, report);
-  if (!provider.hooked) {
-    std::atexit(at_exit);
-    ::pthread_atfork(nullptr, nullptr, in_forked_child);
-    provider.hooked = true;
-  }
+  hook_process(provider, report);
   provider.current = made;
-  provider.forked = false;
+  provider.known_as = made.get();
+  provider.complete = std::move(complete);
+  provider.word_at_fork = 0;
+  provider.in_place = false;
+  provider.level = report.level();
+  recording.start_in_child.store(start_in_child, std::memory_order_release);  // Release: pairs with the acquire of a child's first span.
   sampler const& chosen = *provider.samplers.back();
   recording.asked.store(&chosen, std::memory_order_release);  // Release: pairs with the acquire in who_is_asked(), whichever word it has seen.
   // Release: pairs with the acquire in nanospan::flush() and drain().
-  door.flush.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr || living->flush(limit); },
-                   std::memory_order_release);
-  door.drain.store([](duration limit) noexcept { auto const living = current_pipeline(); return living == nullptr ? rings_are_empty() : living->drain_within(limit); },
-                   std::memory_order_release);
+  auto const flush = [](duration limit) noexcept {
+    no_cancellation const until_done;
+    auto const living = current_pipeline();
+    return living == nullptr || living->flush(limit);
+  };
+  auto const drain = [](duration limit) noexcept {
+    no_cancellation const until_done;
+    auto const living = current_pipeline();
+    return living == nullptr ? rings_are_empty() : living->drain_within(limit);
+  };
+  door.flush.store(flush, std::memory_order_release);
+  door.drain.store(drain, std::memory_order_release);
   // What was found about the counter holds for the whole process.
   bool const steady = counter_is_invariant() && (recording.word.load(std::memory_order_relaxed) & recording_monotonic) == 0;
   // Release: pairs with the acquire in who_is_asked().
@@ -12299,40 +12594,58 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
 }
 
 #if NANOSPAN_WARN_WITHOUT_PROVIDER
-// The one line for a program that records and never made a provider, or forked and made none in the child.
+// The one line for a program that records and never made a provider, or went on recording after the last one's end.
 [[gnu::destructor]] void report_missing_provider() {
   std::uint32_t const word = recording.word.load(std::memory_order_relaxed);
-  stats_snapshot const now = stats();
-  if (word == 0 && now.dropped.no_provider != 0) {
-    default_message_handler(joined({std::to_string(now.dropped.no_provider), " spans were recorded, but there never was a nanospan::tracer_provider; make one in main"}));
-  } else if ((word & recording_over) != 0 && now.dropped.after_shutdown != 0 && the_provider().forked) {
-    default_message_handler(joined({std::to_string(now.dropped.after_shutdown), " spans were recorded in a forked process; make a nanospan::tracer_provider after fork()"}));
-  }
+  auto const& lost = stats().dropped;
+  if (word == 0 && lost.no_provider != 0)
+    default_message_handler(joined({std::to_string(lost.no_provider), " spans were recorded, but there never was a nanospan::tracer_provider; make one in main"}));
+  auto const& provider = the_provider();
+  auto const& told = provider.reported.dropped;
+  std::uint64_t const late = lost.after_shutdown + lost.no_slot - told.after_shutdown - told.no_slot;
+  if ((word & recording_over) != 0 && late != 0 && provider.level >= log_level::error)
+    default_message_handler(joined({std::to_string(late), " spans were recorded after the tracer_provider's end, and are lost"}));
 }
 #endif
 
 }  // namespace detail
 
 tracer_provider::~tracer_provider() {
-  auto mine = detail::current_pipeline();
-  if (mine != nullptr && mine.get() == pipeline_) detail::end_provider(std::move(mine));  // else disabled, ended at exit, or inherited by a fork
+  detail::no_cancellation const until_done;
+  if (auto mine = detail::pipeline_known_as(pipeline_); mine != nullptr) {
+    detail::end_provider(std::move(mine));
+    return;
+  }
+  // Disabled, or ended at exit; or a forked child's, which has recorded nothing.
+  auto& provider = detail::the_provider();
+  std::lock_guard const lock{provider.mutex};
+  if (pipeline_ == nullptr || pipeline_ != provider.known_as || provider.word_at_fork == 0) return;
+  provider.word_at_fork = 0;
+  detail::stop_recording();
 }
 bool tracer_provider::flush(duration limit) noexcept { return nanospan::flush(limit); }
 void tracer_provider::set_sampler(shared<nanospan::sampler const> sampler) {
   auto& provider = detail::the_provider();
   std::lock_guard const lock{provider.mutex};
-  if (provider.current == nullptr || provider.current.get() != pipeline_) return;
+  bool const waits = provider.word_at_fork != 0;  // for a forked child's first span
+  if (pipeline_ == nullptr || pipeline_ != provider.known_as || (provider.current == nullptr && !waits)) return;
   if (sampler == nullptr) sampler = shared<nanospan::sampler const>::make<parent_based_sampler>();
   auto const same = [&](auto const& one) { return one.get() == sampler.get(); };
   if (std::ranges::none_of(provider.samplers, same)) provider.samplers.push_back(sampler);
   detail::recording.asked.store(sampler.get(), std::memory_order_release);  // Release: pairs with the acquire in who_is_asked().
+  constexpr auto all_bits = detail::sampling_plan::all_bits;
+  if (waits) {
+    provider.word_at_fork = (provider.word_at_fork & ~all_bits) | detail::plan_of(*sampler, provider.word_at_fork);
+    return;
+  }
   // The rest of the word stays: the background thread may be adding to it. Release: as above, for whoever sees the new plan.
   std::uint32_t word = detail::recording.word.load(std::memory_order_relaxed);
-  std::uint32_t const plan = detail::plan_of(*sampler, detail::recording.word.load(std::memory_order_relaxed));
-  while (!detail::recording.word.compare_exchange_weak(word, (word & ~detail::sampling_plan::all_bits) | plan, std::memory_order_release, std::memory_order_relaxed)) {}
+  std::uint32_t const plan = detail::plan_of(*sampler, word);
+  while (!detail::recording.word.compare_exchange_weak(word, (word & ~all_bits) | plan, std::memory_order_release, std::memory_order_relaxed)) {}
 }
 void tracer_provider::poll() noexcept {
-  if (auto const mine = detail::current_pipeline(); mine != nullptr && mine.get() == pipeline_) mine->poll();
+  detail::no_cancellation const until_done;
+  if (auto const mine = detail::pipeline_known_as(pipeline_); mine != nullptr) mine->poll();
 }
 
 }  // namespace nanospan::inline v0
@@ -12444,6 +12757,7 @@ std::string stats_snapshot::text() const {
   out.begin("nanospan_span_discarded_total", "counter", "Spans that were left out on purpose after they were recorded, by reason.");
   out.add("reason", "hook", discarded.hook);
   out.add("reason", "record_only", discarded.record_only);
+  out.add("reason", "inherited", discarded.inherited);
   out.begin("nanospan_hook_failed_total", "counter", "Times that options.on_end threw.");
   out.add(hook_failed);
   out.begin("nanospan_misused_total", "counter", "Calls where no span was open, and scopes closed out of order.");

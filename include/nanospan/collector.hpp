@@ -125,6 +125,11 @@ class collector {
 
   template <typename Emit, typename Shed>
   void take(std::byte const* record, Emit& emit, Shed& shed) {
+    if (began_before_fork(record)) [[unlikely]] {
+      background.discarded_inherited.add(1);
+      entry_buffer::free_block(otlp_encoder::heap_of(record));
+      return;
+    }
     if (encoder_.span_count() == 0) first_span_ = monotonic_nanoseconds();
     try {
       bool recorded_only = false;
@@ -154,6 +159,16 @@ class collector {
     if (encoder_.span_count() == 0) return false;
     cut(emit, shed);
     return true;
+  }
+  // In a forked child: it is the parent's, which sends it. Relaxed: written while the child had one thread.
+  static bool began_before_fork(std::byte const* record) noexcept {
+    std::uint32_t const forks = registry.forks.load(std::memory_order_relaxed);
+    if (forks == 0) return false;
+    record_header header;
+    std::memcpy(&header, record, sizeof header);
+    if ((header.meta.flags & unix_start) != 0) return header.meta.flags >> forks_shift != forks_flags(forks) >> forks_shift;
+    auto const& forked_at = (header.meta.flags & monotonic_ticks) != 0 ? registry.forked_at_nanoseconds : registry.forked_at_ticks;
+    return header.start_ticks < forked_at.load(std::memory_order_relaxed);
   }
   void show(ended_span& span) noexcept {
     try {

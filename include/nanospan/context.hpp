@@ -7,6 +7,7 @@
 #include <nanospan/id.hpp>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -95,7 +96,9 @@ struct context_state {
     if (tracestate.size() > most) tracestate = {};
     if (baggage.size() > most) baggage = {};
     if (tracestate.empty() && baggage.empty() && !b3_debug) return nullptr;
+    int const error = errno;
     void* const block = std::malloc(sizeof(context_state) + tracestate.size() + baggage.size());
+    errno = error;
     if (block == nullptr) return nullptr;
     auto* const made = ::new (block) context_state{{1}, static_cast<std::uint16_t>(tracestate.size()), static_cast<std::uint16_t>(baggage.size()), b3_debug};
     auto* const text = reinterpret_cast<char*>(made + 1);
@@ -178,9 +181,9 @@ class span_context {
 namespace detail {
 
 // What a context is to the spans that start in it: where the sampler's plan holds its answer, as a shift. At 0 it holds none:
-// the long way, for roots, where there is a state to share, and below a span that is recorded and not (yet) sampled.
+// the long way, for roots, where there is a state to share, and below a span that is recorded and not (yet) sampled. Nor at `busy`: see busy_thread.
 enum class parent_kind : std::uint8_t {
-  long_way = 0, local_sampled = 2, local_not_sampled = 4, remote_sampled = 6, remote_not_sampled = 8, none = 10,
+  long_way = 0, local_sampled = 2, local_not_sampled = 4, remote_sampled = 6, remote_not_sampled = 8, none = 10, busy = 30,
 };
 
 constexpr parent_kind kind_of_parent(std::uint8_t flags, bool remote) noexcept {
@@ -236,6 +239,33 @@ struct thread_block {
 };
 
 NANOSPAN_DETAIL_SHARED inline constinit thread_local thread_block this_thread{};
+
+// While a thread changes its ids' state, its context or its ring, its current context says so where every span looks first, so that a signal
+// handler's is refused and counted. Fences for the compiler alone: a handler sees its thread's stores in their order. The last store of
+// a change is the one that takes the mark away, by a whole word, which the next span's load may forward.
+NANOSPAN_DETAIL_INLINE bool is_busy(thread_block const& thread) noexcept { return thread.current.meta.as_parent == parent_kind::busy; }
+// Returns what the mark hides.
+NANOSPAN_DETAIL_INLINE context_meta mark_busy(thread_block& thread) noexcept {
+  context_meta const hidden = in_register(thread.current.meta);
+  thread.current.meta.as_parent = parent_kind::busy;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  return hidden;
+}
+NANOSPAN_DETAIL_INLINE void unmark_busy(thread_block& thread, context_meta now) noexcept {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  thread.current.meta = in_register(now);
+}
+class busy_thread {
+ public:
+  NANOSPAN_DETAIL_INLINE explicit busy_thread(thread_block& thread) noexcept : thread_{thread}, hidden_{mark_busy(thread)} {}
+  busy_thread(busy_thread const&) = delete;
+  busy_thread& operator=(busy_thread const&) = delete;
+  NANOSPAN_DETAIL_INLINE ~busy_thread() { unmark_busy(thread_, hidden_); }
+
+ private:
+  thread_block& thread_;
+  context_meta hidden_;
+};
 
 }  // namespace detail
 

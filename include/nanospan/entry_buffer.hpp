@@ -8,6 +8,7 @@
 #include <nanospan/detail/memory_account.hpp>
 #include <nanospan/start_options.hpp>
 
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -231,7 +232,9 @@ class entry_buffer {
     std::uint32_t const capacity = wanted < 1024 - spare_bytes ? 1024 - spare_bytes : wanted;  // of a size that allocators keep at hand
     std::uint32_t const more = on_heap() ? capacity - capacity_ : capacity + spare_bytes;
     if (!span_memory.charge_recording(more)) return false;
+    int const error = errno;
     void* const block = std::realloc(on_heap() ? entries_ : nullptr, capacity + spare_bytes);
+    errno = error;
     if (block == nullptr) {
       span_memory.release(more);
       return false;

@@ -148,6 +148,8 @@ class NANOSPAN_DETAIL_SHARED console_exporter final : public exporter {
   explicit console_exporter(int descriptor = 1);
 
   export_result export_batch(batch const& spans, export_wait& wait) override;
+  /// Draws to the same descriptor, what the child records.
+  shared<exporter> for_child() const override;
   std::uint64_t shutdown(export_wait& wait) override;
   std::string description() const override;
 
@@ -165,6 +167,8 @@ class NANOSPAN_DETAIL_SHARED composite_exporter final : public exporter {
 
   export_result export_batch(batch const& spans, export_wait& wait) override;
   export_result probe(export_wait& wait) override;  ///< of the first
+  /// Of those that there is another one of for a forked child; null where there is none of the first.
+  shared<exporter> for_child() const override;
   std::uint64_t shutdown(export_wait& wait) override;
   std::string description() const override;
 

@@ -28,6 +28,7 @@ class messages {
   void say(log_level level, std::string_view line) const noexcept {
     if (level <= most_) to_(line);
   }
+  log_level level() const noexcept { return most_; }
   void error(std::string_view line) const noexcept { say(log_level::error, line); }
   void warn(std::string_view line) const noexcept { say(log_level::warn, line); }
   void debug(std::string_view line) const noexcept { say(log_level::debug, line); }

@@ -59,6 +59,9 @@ enum record_flag : std::uint8_t {
   unix_start = 4,        // start is Unix time in nanoseconds, as the user said
   unix_end = 8,          // the same of end
 };
+// The upper bits of the flags, beside unix_start: the process that it began in, as the lower bits of how many forks lie before it.
+inline constexpr unsigned forks_shift = 4;
+constexpr std::uint8_t forks_flags(std::uint32_t forks) noexcept { return static_cast<std::uint8_t>(forks << forks_shift); }
 
 // The first word of a record, always written whole: it is soon read as one, and narrower stores are not forwarded to that.
 struct record_meta {

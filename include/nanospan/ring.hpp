@@ -24,8 +24,9 @@ class ring {
   // Gives the ring its memory: `bytes` is a power of two, at least 64. Before the first record, by the producer or, while there is
   // no producer, by anyone. The ring does not own it.
   void attach(std::byte* memory, std::size_t bytes) noexcept {
-    memory_ = memory;
     capacity_ = bytes;
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // a process that another thread forks meanwhile has all of it or none
+    memory_ = memory;
   }
   bool attached() const noexcept { return memory_ != nullptr; }
   std::size_t capacity() const noexcept { return capacity_; }

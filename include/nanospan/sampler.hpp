@@ -178,12 +178,14 @@ inline constexpr std::uint32_t recording_over = 1u << 17;       // there was one
 inline constexpr std::uint32_t recording_disabled = 1u << 19;   // the environment says that there is nothing to record
 inline constexpr std::uint32_t recording_monotonic = 1u << 18;  // the processor's counter is not to be trusted
 inline constexpr std::uint32_t recording_baggage = 1u << 20;    // records carry the baggage: options.baggage_attributes
+inline constexpr std::uint32_t recording_forked = 1u << 22;     // in a child: the parent had a provider, and the first span starts one here
 inline constexpr std::uint32_t recording_exceptions = 1u << 21;  // scopes ask whether an exception left them: options.error_on_exception
 
 struct recording_state {
   std::atomic<std::uint32_t> word{0};
   std::atomic<sampler const*> asked{nullptr};  // the provider's sampler; set before the word says so, lives on after it
   std::atomic<id_generator const*> ids{nullptr};  // the user's, if any: as the sampler
+  std::atomic<void (*)() noexcept> start_in_child{nullptr};  // the provider's: leaves the word saying what became of it
 };
 NANOSPAN_DETAIL_SHARED inline constinit recording_state recording{};
 

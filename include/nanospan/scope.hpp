@@ -20,20 +20,22 @@ class scope {
   scope() noexcept {}  // open() follows, or nothing
   ~scope() = default;
 
-  // Makes this scope the thread's innermost. `thread` is the calling one and has a slot. The trace and the tracestate stay as they
+  // First of all: what is current may not be asked for until open() has made its changes, or settle() has after close(). See busy_thread.
+  NANOSPAN_DETAIL_INLINE void hold(thread_block& thread) noexcept { meta_ = mark_busy(thread); }
+  // Makes this scope, which holds the thread, its innermost. `thread` is the calling one and has a slot. The trace and the tracestate stay as they
   // are: a child shares its parent's, and where there was no parent nobody will look at them again.
   NANOSPAN_DETAIL_INLINE void open(thread_block& thread, span_id span, context_meta meta) noexcept {
     active_context& current = thread.current;
     home_ = thread.slot;
     span_ = in_register(current.span);
-    meta_ = in_register(current.meta);
     owner_ = current.owner;
     current.span = in_register(span);
-    meta.epoch = lost(*home_);  // NOLINT(clang-analyzer-core.NonNullParamChecker): what acquire_slot() answered, it left in the thread
-    current.meta = in_register(meta);
     current.owner = this;
+    meta.epoch = lost(*home_);  // NOLINT(clang-analyzer-core.NonNullParamChecker): what acquire_slot() answered, it left in the thread
+    unmark_busy(thread, meta);
   }
-  // Acts on the thread that closes, which for a suspended task that was dropped need not be the one that opened. False: not ours.
+  // Acts on the thread that closes, which for a suspended task that was dropped need not be the one that opened. False: not ours. Else the
+  // thread is held until settle().
   NANOSPAN_DETAIL_INLINE bool close(thread_block& thread) noexcept {
     active_context& current = thread.current;
     // The address alone proves nothing: another thread's scope may have lain there, and been closed elsewhere.
@@ -42,11 +44,13 @@ class scope {
       NANOSPAN_ASSERT(thread.exited && "nanospan: a scope was closed out of order, or on another thread than its own");
       return false;
     }
+    current.meta.as_parent = parent_kind::busy;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
     current.span = in_register(span_);
-    current.meta = in_register(meta_);
     current.owner = owner_;
     return true;
   }
+  NANOSPAN_DETAIL_INLINE void settle(thread_block& thread) const noexcept { unmark_busy(thread, meta_); }
 
   // `thread` is the calling one.
   bool is_innermost(thread_block const& thread) const noexcept { return thread.current.owner == this && home_ == thread.slot; }
@@ -88,8 +92,9 @@ class context_scope : detail::scope {
  public:
   [[nodiscard("a context_scope without a name ends at once")]] NANOSPAN_DETAIL_OUT_OF_LINE explicit context_scope(span_context context) noexcept : context_{std::move(context)} {
     auto& thread = detail::this_thread;
-    opened_ = thread.slot != nullptr || detail::acquire_slot() != nullptr;
+    opened_ = !detail::is_busy(thread) && (thread.slot != nullptr || detail::acquire_slot() != nullptr);
     if (!opened_) return;
+    hold(thread);
     auto& current = thread.current;
     auto const next = detail::active_context::of(context_);
     trace_ = std::exchange(current.trace, next.trace);
@@ -101,6 +106,7 @@ class context_scope : detail::scope {
     if (!opened_ || !close(thread)) return;
     thread.current.trace = trace_;
     thread.current.state = state_;
+    settle(thread);
   }
 
  private:

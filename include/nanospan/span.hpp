@@ -59,17 +59,27 @@ class scoped_span : public span_recorder, detail::scope {
   }
 
  private:
+  // With a slot where it may; else counted. The word may be another one by then.
+  NANOSPAN_DETAIL_INLINE static bool may_begin(detail::thread_block& thread, std::uint32_t& word) noexcept {
+    if ((word & detail::recording_on) == 0 && !begins_anyway(thread, word)) return false;
+    if (detail::is_busy(thread)) [[unlikely]]
+      return count_interrupted(thread);
+    if (!has_slot(thread)) return false;
+    if (thread.current.state != nullptr && !trusted(thread)) thread.current.state = nullptr;
+    return true;
+  }
   NANOSPAN_DETAIL_INLINE void begin(birth const& as) noexcept {
     auto& thread = detail::this_thread;
     // Relaxed: what the word alone says is enough; a sampler behind it is acquired in who_is_asked().
-    std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);
+    std::uint32_t word = detail::recording.word.load(std::memory_order_relaxed);
     set_phase(phase::absent);
-    if ((word & detail::recording_on) == 0) return count_unprovided(thread, word);
-    if (!has_slot(thread)) return;
+    if (!may_begin(thread, word)) return;
     auto& current = thread.current;
-    if (current.state != nullptr && !trusted(thread)) current.state = nullptr;
+    hold(thread);
+    detail::active_context parent = current;
+    parent.meta = replaced();
     bool const has_site = as.from != nullptr;
-    if (!start_by_plan(thread, word, as, current)) [[unlikely]]
+    if (!start_by_plan(thread, word, as, parent)) [[unlikely]]
       return begin_as_asked(word, as);
     become_current(thread);
     if (!recording()) return;
@@ -86,12 +96,11 @@ class scoped_span : public span_recorder, detail::scope {
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void begin(birth const& as, start_options const& with) noexcept {
     auto& thread = detail::this_thread;
-    std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);  // Relaxed: as above.
+    std::uint32_t word = detail::recording.word.load(std::memory_order_relaxed);  // Relaxed: as above.
     set_phase(phase::absent);
-    if ((word & detail::recording_on) == 0) return count_unprovided(thread, word);
-    if (!has_slot(thread)) return;
+    if (!may_begin(thread, word)) return;
     auto& current = thread.current;
-    if (current.state != nullptr && !trusted(thread)) current.state = nullptr;
+    hold(thread);
     if (with.parent.is_current()) {
       start_as_said(thread, word, as, current, with);
     } else {
@@ -109,6 +118,7 @@ class scoped_span : public span_recorder, detail::scope {
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void begin_not_sampled() noexcept {
     auto& thread = detail::this_thread;
+    hold(thread);
     header().trace = thread.current.trace;
     start_not_sampled(thread, thread.current.meta.flags);
     open(thread, header().span, as_current());
@@ -117,8 +127,9 @@ class scoped_span : public span_recorder, detail::scope {
     auto& thread = detail::this_thread;
     std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);  // Relaxed: as in begin().
     auto& current = thread.current;
+    hold(thread);
     header().trace = current.trace;
-    start_sampled(thread, word, {from, nullptr, 0, false, from->kind}, detail::in_register(current.meta), detail::in_register(current.span));
+    start_sampled(thread, word, {from, nullptr, 0, false, from->kind}, replaced(), detail::in_register(current.span));
     entries_.start();
     open(thread, header().span, as_current());
     start_clock(word);
@@ -133,17 +144,27 @@ class scoped_span : public span_recorder, detail::scope {
   NANOSPAN_DETAIL_OUT_OF_LINE void end() noexcept {
     auto& thread = detail::this_thread;
     if (recording()) return end_recorded();
-    close(thread);
+    if (close(thread)) settle(thread);
     if (entries_.has_state()) [[unlikely]]
       leave_state();
   }
   NANOSPAN_DETAIL_OUT_OF_LINE void end_recorded() noexcept {
     auto& thread = detail::this_thread;
     std::uint64_t const ticks = end_ticks();
-    close(thread);
+    if (!close(thread)) [[unlikely]]
+      return end_elsewhere(thread, ticks);
     finish(thread, ticks);
+    settle(thread);
     if (entries_.has_state()) [[unlikely]]
       leave_state();
+  }
+  // Out of order, or on another thread than its own.
+  NANOSPAN_DETAIL_COLD void end_elsewhere(detail::thread_block& thread, std::uint64_t ticks) noexcept {
+    {
+      detail::busy_thread const in{thread};
+      finish(thread, ticks);
+    }
+    if (entries_.has_state()) leave_state();
   }
   // After it was closed: what is current then has its own again, where that can still be said.
   NANOSPAN_DETAIL_COLD void leave_state() noexcept {
@@ -220,22 +241,29 @@ class span : public span_recorder {
   NANOSPAN_DETAIL_OUT_OF_LINE void end(timestamp at) noexcept {
     if (!recording() || !at) return end();
     add_flag(detail::unix_end);
-    finish(detail::this_thread, at.unix_nanoseconds());
+    end_at(at.unix_nanoseconds());
   }
   /// Ends the span now; what is said to it later is ignored. Its context stays usable.
   NANOSPAN_DETAIL_OUT_OF_LINE void end() noexcept {
     if (!recording()) return;
-    std::uint64_t const ticks = end_ticks();
-    finish(detail::this_thread, ticks);
+    end_at(end_ticks());
   }
 
  private:
+  NANOSPAN_DETAIL_INLINE void end_at(std::uint64_t ticks) noexcept {
+    auto& thread = detail::this_thread;
+    if (detail::is_busy(thread)) [[unlikely]]
+      return lose_interrupted(thread);
+    detail::busy_thread const in{thread};
+    finish(thread, ticks);
+  }
   void begin(birth const& as, span_context const& parent) noexcept {
     auto& thread = detail::this_thread;
     auto const parent_context = detail::active_context::of(parent);
     // Relaxed: as in scoped_span.
-    std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);
+    std::uint32_t word = detail::recording.word.load(std::memory_order_relaxed);
     if (!may_start(thread, word, parent_context)) return;
+    detail::busy_thread const in{thread};
     if (!start_by_plan(thread, word, as, parent_context)) [[unlikely]]
       return begin_as_asked(word, as, parent_context);
     if (!recording()) return;
@@ -250,17 +278,23 @@ class span : public span_recorder {
     auto& thread = detail::this_thread;
     span_context const parent = with.parent.is_current() ? current() : with.parent.context();
     auto const parent_context = detail::active_context::of(parent);
-    std::uint32_t const word = detail::recording.word.load(std::memory_order_relaxed);  // Relaxed: as above.
-    if (may_start(thread, word, parent_context)) start_as_said(thread, word, as, parent_context, with);
+    std::uint32_t word = detail::recording.word.load(std::memory_order_relaxed);  // Relaxed: as above.
+    if (!may_start(thread, word, parent_context)) return;
+    detail::busy_thread const in{thread};
+    start_as_said(thread, word, as, parent_context, with);
   }
   // False: it never starts.
-  NANOSPAN_DETAIL_INLINE bool may_start(detail::thread_block& thread, std::uint32_t word, detail::active_context const& parent) noexcept {
+  NANOSPAN_DETAIL_INLINE bool may_start(detail::thread_block& thread, std::uint32_t& word, detail::active_context const& parent) noexcept {
     bool const on = (word & detail::recording_on) != 0;
-    if (on && has_slot(thread)) [[likely]]
+    if (on && !detail::is_busy(thread) && has_slot(thread)) [[likely]]
       return true;
+    return may_start_slowly(thread, word, parent);
+  }
+  NANOSPAN_DETAIL_COLD bool may_start_slowly(detail::thread_block& thread, std::uint32_t& word, detail::active_context const& parent) noexcept {
+    bool const was_on = (word & detail::recording_on) != 0;
+    if (!was_on && begins_anyway(thread, word) && has_slot(thread)) return true;
     pass_through(parent);
-    if (!on) count_unprovided(thread, word);
-    return false;
+    return was_on && detail::is_busy(thread) && count_interrupted(thread);
   }
 };
 

@@ -193,7 +193,7 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (!recording()) return;
     if (!with.start) return start_clock(word);
     header_.start_ticks = with.start.unix_nanoseconds();
-    add_flag(detail::unix_start);
+    add_flag(detail::unix_start | detail::forks_flags(detail::registry.forks.load(std::memory_order_relaxed)));  // Relaxed: written in a fork only.
   }
   NANOSPAN_DETAIL_COLD void add_name(birth const& as) noexcept { entries_.append_keyed({as.name, as.name_size, detail::entry_type::name, as.name_is_copied}, 0); }
   // A span that never starts, for want of a provider or a slot, but knows what would have been its parent.
@@ -216,9 +216,9 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     header_.start_ticks = detail::read_clock((word & detail::recording_monotonic) != 0);
   }
   detail::record_header& header() noexcept { return header_; }
-  void add_flag(detail::record_flag flag) noexcept {
+  void add_flag(unsigned flags) noexcept {
     detail::record_meta meta = detail::in_register(header_.meta);  // whole: see record_meta
-    meta.flags |= flag;
+    meta.flags = static_cast<std::uint8_t>(meta.flags | flags);
     header_.meta = detail::in_register(meta);
   }
   // Ends the span: after it nothing is recorded. Ticks are read by the caller, first of all.
@@ -244,12 +244,26 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     if (recording()) entries_.take(other.entries_);
   }
 
-  // What recording does when there is no provider: counts, on the thread if it can.
-  static void count_unprovided(detail::thread_block& thread, std::uint32_t word) noexcept {
+  // What recording does when there is no provider: counts, on the thread if it can. True in a forked child, whose provider starts now, with
+  // the span that asks.
+  static bool begins_anyway(detail::thread_block& thread, std::uint32_t& word) noexcept {
     detail::thread_slot* const slot = thread.slot;
     if (slot == nullptr || word != 0) [[unlikely]]
-      return count_unprovided_slowly(word);
+      return begins_slowly(word);
     slot->dropped_no_provider.add(1);
+    return false;
+  }
+  // In a signal handler that interrupted the thread while it recorded. Relaxed, both: read for reporting only; a handler may be interrupted, too.
+  NANOSPAN_DETAIL_COLD static bool count_interrupted(detail::thread_block const& thread) noexcept {
+    if (thread.slot != nullptr) thread.slot->dropped_interrupted.fetch_add(1, std::memory_order_relaxed);
+    else count_no_slot();
+    return false;
+  }
+  // One that began elsewhere, and is ended there.
+  NANOSPAN_DETAIL_COLD void lose_interrupted(detail::thread_block const& thread) noexcept {
+    count_interrupted(thread);
+    if (entries_.phase == phase::open) entries_.discard();
+    entries_.phase = phase::ended;
   }
   static bool has_slot(detail::thread_block const& thread) noexcept {
     if (thread.slot != nullptr || detail::acquire_slot() != nullptr) [[likely]]
@@ -424,7 +438,9 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     }
     detail::thread_slot& slot = *thread.slot;
     if (!on) {
-      slot.dropped_after_shutdown.add(1);
+      // Relaxed: as in hand_over(). In a forked child that has begun no span yet: this one is the parent's.
+      bool const is_parents = (detail::recording.word.load(std::memory_order_relaxed) & detail::recording_forked) != 0;
+      (is_parents ? slot.discarded_inherited : slot.dropped_after_shutdown).add(1);
     } else if (!slot.ring.attached() && !detail::attach_ring(slot)) {
       slot.dropped_no_ring.add(1);
     } else if (std::byte* const place = slot.ring.reserve(size)) {  // the slot, or its ring, is new
@@ -435,11 +451,21 @@ class span_recorder : public detail::attribute_setters<span_recorder> {
     return nullptr;
   }
   NANOSPAN_DETAIL_COLD static void count_no_slot() noexcept { detail::registry.dropped_no_slot.fetch_add(1, std::memory_order_relaxed); }  // Relaxed: read for reporting only.
-  NANOSPAN_DETAIL_COLD static void count_unprovided_slowly(std::uint32_t word) noexcept {
-    detail::thread_block const& thread = detail::this_thread;
-    if ((word & detail::recording_disabled) != 0 || !has_slot(thread)) return;
+  NANOSPAN_DETAIL_COLD static bool begins_slowly(std::uint32_t& word) noexcept {
+    detail::thread_block& thread = detail::this_thread;
+    if ((word & detail::recording_disabled) != 0) return false;
+    if (detail::is_busy(thread)) return count_interrupted(thread);
+    if (!has_slot(thread)) return false;
+    if ((word & detail::recording_forked) != 0) {
+      detail::busy_thread const in{thread};  // what the start itself records is refused
+      // Acquire: pairs with the release of the provider that set it.
+      if (auto* const start = detail::recording.start_in_child.load(std::memory_order_acquire)) start();
+      word = detail::recording.word.load(std::memory_order_relaxed);  // Relaxed: as in scoped_span.
+      if ((word & detail::recording_on) != 0) return true;
+    }
     auto& reason = word == 0 ? thread.slot->dropped_no_provider : thread.slot->dropped_after_shutdown;
     reason.add(1);
+    return false;
   }
 
   static constexpr std::uint32_t most_copied_bytes = 4'096;

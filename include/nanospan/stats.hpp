@@ -36,8 +36,9 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   struct discards {
     std::uint64_t hook = 0;         ///< by the hook on ended spans
     std::uint64_t record_only = 0;  ///< their sampler wanted them recorded, and no more
+    std::uint64_t inherited = 0;    ///< in a forked process: were open when it was forked, and are the parent's to send
 
-    std::uint64_t total() const noexcept { return hook + record_only; }
+    std::uint64_t total() const noexcept { return hook + record_only + inherited; }
   };
 
   std::uint64_t ended = 0;
@@ -119,6 +120,7 @@ struct background_counters {
   counter dropped_shutdown;
   counter discarded_hook;
   counter discarded_record_only;
+  counter discarded_inherited;
   counter hook_failed;
   counter passed;
   counter passed_queue_full;
@@ -132,7 +134,7 @@ struct background_counters {
   std::atomic<std::uint64_t> spooled{0};
 
   void reset() noexcept {
-    for (counter* one : {&recovered, &recovered_in_flight, &exported, &fallback, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_spool_full, &dropped_no_memory, &dropped_shutdown, &discarded_hook, &discarded_record_only, &hook_failed, &passed,
+    for (counter* one : {&recovered, &recovered_in_flight, &exported, &fallback, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_spool_full, &dropped_no_memory, &dropped_shutdown, &discarded_hook, &discarded_record_only, &discarded_inherited, &hook_failed, &passed,
                          &passed_queue_full, &passed_shutdown, &passed_fallback, &passed_spool_full})
       one->reset();
     for (export_counters& one : exports) {
@@ -164,6 +166,7 @@ inline stats_snapshot stats() noexcept {
   now.dropped.shutdown = done.dropped_shutdown.read();
   now.discarded.hook = done.discarded_hook.read();
   now.discarded.record_only = done.discarded_record_only.read();
+  now.discarded.inherited = done.discarded_inherited.read();
   std::uint64_t const settled = now.accounted();
   now.recovered = done.recovered.read();  // after what became of them
   now.recovered_in_flight = done.recovered_in_flight.read();
@@ -193,17 +196,21 @@ inline stats_snapshot stats() noexcept {
                                  now.passed_fallback + now.passed_spool_full;
   now.in_flight = now.passed > returned ? now.passed - returned : 0;
   std::uint64_t recorded = 0;
+  std::uint64_t inherited = 0;  // not through a ring
   detail::for_each_slot([&](detail::thread_slot const& slot) {
     recorded += slot.ring.records();
     now.dropped.no_provider += slot.dropped_no_provider.read();
     now.dropped.after_shutdown += slot.dropped_after_shutdown.read();
     now.dropped.ring_full += slot.dropped_ring_full.read();
     now.dropped.no_ring += slot.dropped_no_ring.read();
+    now.dropped.interrupted += slot.dropped_interrupted.load(std::memory_order_relaxed);  // Relaxed: for reporting.
+    inherited += slot.discarded_inherited.read();
     now.misused += slot.misused.read() + slot.scopes_lost.load(std::memory_order_relaxed);
   });
   now.dropped.no_slot = detail::registry.dropped_no_slot.load(std::memory_order_relaxed);
   now.held = recorded + now.recovered > settled ? recorded + now.recovered - settled : 0;
-  now.ended = recorded + now.dropped.no_provider + now.dropped.after_shutdown + now.dropped.ring_full + now.dropped.no_ring + now.dropped.no_slot;
+  now.ended = recorded + now.dropped.no_provider + now.dropped.after_shutdown + now.dropped.ring_full + now.dropped.no_ring + now.dropped.no_slot + now.dropped.interrupted + inherited;
+  now.discarded.inherited += inherited;
   return now;
 }
 

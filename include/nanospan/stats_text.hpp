@@ -112,6 +112,7 @@ std::string stats_snapshot::text() const {
   out.begin("nanospan_span_discarded_total", "counter", "Spans that were left out on purpose after they were recorded, by reason.");
   out.add("reason", "hook", discarded.hook);
   out.add("reason", "record_only", discarded.record_only);
+  out.add("reason", "inherited", discarded.inherited);
   out.begin("nanospan_hook_failed_total", "counter", "Times that options.on_end threw.");
   out.add(hook_failed);
   out.begin("nanospan_misused_total", "counter", "Calls where no span was open, and scopes closed out of order.");

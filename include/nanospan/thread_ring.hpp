@@ -4,11 +4,13 @@
 // Which ring a thread records into: acquired at its first span, handed over when the thread exits, reused by a later thread.
 // Slots hang in one registry, are never freed and never move, so that whoever still records at exit finds them.
 
+#include <nanospan/clock.hpp>
 #include <nanospan/context.hpp>
 #include <nanospan/detail/memory_account.hpp>
 #include <nanospan/ring.hpp>
 
 #include <bit>
+#include <cerrno>
 #include <new>
 
 #include <pthread.h>
@@ -21,13 +23,33 @@ namespace detail {
 class counter {
  public:
   // Relaxed: only this thread writes it. Release: pairs with the acquire in read(), so that who sees a span settled sees it recorded.
-  NANOSPAN_DETAIL_INLINE void add(std::uint64_t n) noexcept { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release); }
+  NANOSPAN_DETAIL_INLINE void add(std::uint64_t n) noexcept {
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+    // In one instruction, which no signal handler that counts comes between. Every store of this processor's is a release.
+    asm("addq %1, %0" : "+m"(value_) : "er"(n) : "memory", "cc");
+#else
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release);
+#endif
+  }
   std::uint64_t read() const noexcept { return value_.load(std::memory_order_acquire); }
 
   void reset() noexcept { value_.store(0, std::memory_order_relaxed); }
 
  private:
   std::atomic<std::uint64_t> value_{0};
+};
+
+// What the system is asked for in the course of recording leaves errno alone: a signal handler may record, and whoever looks at errno
+// after a span has ended.
+class errno_kept {
+ public:
+  errno_kept() noexcept = default;
+  errno_kept(errno_kept const&) = delete;
+  errno_kept& operator=(errno_kept const&) = delete;
+  ~errno_kept() { errno = before_; }
+
+ private:
+  int before_ = errno;
 };
 
 enum class slot_state : std::uint32_t {
@@ -45,6 +67,8 @@ struct thread_slot {
   counter dropped_no_ring;
   counter dropped_after_shutdown;
   counter dropped_no_provider;
+  counter discarded_inherited;                        // begun by the process that forked this one, which sends them
+  std::atomic<std::uint64_t> dropped_interrupted{0};  // a handler's, which a handler may interrupt
   counter misused;  // calls where no span of this thread was open
   std::atomic<slot_state> state{slot_state::owned};
   thread_slot* next = nullptr;  // constant once the slot is in the registry
@@ -62,6 +86,10 @@ struct thread_registry {
   std::atomic<std::uint64_t> ring_memory_limit_bytes{64u << 20};
   std::atomic<std::uint64_t> dropped_no_slot{0};         // spans of threads whose slot was gone (exit) or could not be had (memory)
   std::atomic<bool> fork_hooked{false};
+  // In a forked child: when that was, by either clock, and how many forks lie between it and the first process.
+  std::atomic<std::uint64_t> forked_at_ticks{0};
+  std::atomic<std::uint64_t> forked_at_nanoseconds{0};
+  std::atomic<std::uint32_t> forks{0};
 };
 NANOSPAN_DETAIL_SHARED inline constinit thread_registry registry{};
 
@@ -113,6 +141,7 @@ inline std::size_t next_ring_bytes() noexcept {
 }
 
 NANOSPAN_DETAIL_COLD inline bool attach_ring(thread_slot& slot) noexcept {
+  errno_kept const as_it_was;
   std::size_t const bytes = next_ring_bytes();
   std::byte* const memory = allocate_ring_memory(bytes);
   if (memory == nullptr) return false;
@@ -164,8 +193,9 @@ inline thread_slot* reuse_slot() noexcept {
 // Gives the slot back when the thread exits. Spans that end after that, in later thread-local destructors, are counted drops.
 struct slot_owner {
   ~slot_owner() {
-    thread_slot* const slot = std::exchange(this_thread.slot, nullptr);
     this_thread.exited = true;
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // a signal handler from here on finds no slot, and takes none
+    thread_slot* const slot = std::exchange(this_thread.slot, nullptr);
     this_thread.current = {};  // after std::exit scopes of this thread may still be open, and are nobody's parents any more
     if (slot == nullptr) return;
     auto const left_as = !slot->ring.attached() ? slot_state::empty : slot->ring.empty() ? slot_state::ready : slot_state::orphaned;
@@ -177,17 +207,32 @@ struct slot_owner {
 // In a forked child, which has this thread only: what the others recorded is the parent's to send, their slots are free, the ids go
 // another way, and the account begins anew.
 inline void forget_parent() noexcept {
-  for_each_slot([](thread_slot& slot) {
+  std::uint64_t ring_memory = 0;  // what another thread had just taken for a ring is nobody's here
+  for_each_slot([&](thread_slot& slot) {
+    ring_memory += slot.ring.attached() ? slot.ring.capacity() : 0;
     slot.ring.reset();
-    for (counter* one : {&slot.dropped_ring_full, &slot.dropped_no_ring, &slot.dropped_after_shutdown, &slot.dropped_no_provider, &slot.misused})
+    for (counter* one : {&slot.dropped_ring_full, &slot.dropped_no_ring, &slot.dropped_after_shutdown, &slot.dropped_no_provider, &slot.discarded_inherited, &slot.misused})
       one->reset();
+    slot.dropped_interrupted.store(0, std::memory_order_relaxed);
     if (&slot == this_thread.slot) return;
     slot.scopes_lost.store(0, std::memory_order_relaxed);  // Relaxed, as the next: this thread is alone.
     slot.state.store(slot.ring.attached() ? slot_state::ready : slot_state::empty, std::memory_order_relaxed);
   });
+  registry.ring_memory_bytes.store(ring_memory, std::memory_order_relaxed);
   registry.dropped_no_slot.store(0, std::memory_order_relaxed);
   span_memory.reset();
+  registry.forked_at_ticks.store(raw_ticks(), std::memory_order_relaxed);
+  registry.forked_at_nanoseconds.store(monotonic_nanoseconds(), std::memory_order_relaxed);
+  registry.forks.fetch_add(1, std::memory_order_relaxed);
   if (this_thread.slot != nullptr) this_thread.random.seed();
+}
+
+// False where there is no memory for it: the next thread's first span tries again.
+inline bool hook_forks() noexcept {
+  // Relaxed: whichever thread is first hooks; a fork that another thread makes meanwhile is not its child's first span.
+  if (registry.fork_hooked.exchange(true, std::memory_order_relaxed) || ::pthread_atfork(nullptr, nullptr, forget_parent) == 0) return true;
+  registry.fork_hooked.store(false, std::memory_order_relaxed);
+  return false;
 }
 
 // The thread's first span: seeds its ids, finds or makes a slot, hooks the thread's exit. Null without memory or after that exit.
@@ -195,13 +240,17 @@ inline void forget_parent() noexcept {
 // lose its handler, and the plugin would stay until the thread ends.
 NANOSPAN_DETAIL_SHARED NANOSPAN_DETAIL_COLD inline thread_slot* acquire_slot() noexcept {
   if (this_thread.exited) return nullptr;
-  // Relaxed: whichever thread is first hooks; a fork that another thread makes meanwhile is not its child's first span.
-  if (!registry.fork_hooked.exchange(true, std::memory_order_relaxed)) ::pthread_atfork(nullptr, nullptr, forget_parent);
+  errno_kept const as_it_was;
+  this_thread.exited = true;  // to a signal handler that interrupts this
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  hook_forks();
   thread_slot* slot = reuse_slot();
   if (slot == nullptr) slot = add_slot();
-  if (slot == nullptr) return nullptr;
-  this_thread.random.seed();
+  if (slot != nullptr) this_thread.random.seed();
   this_thread.slot = slot;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  this_thread.exited = false;
+  if (slot == nullptr) return nullptr;
   thread_local slot_owner owner;
   owner.exists();
   return slot;
@@ -212,7 +261,10 @@ NANOSPAN_DETAIL_SHARED NANOSPAN_DETAIL_COLD inline thread_slot* acquire_slot() n
 /// Does now what a thread's first span would do: seeds its ids, finds or maps its ring (hundreds of microseconds where none is ready),
 /// hooks its exit. For threads that must not be late later. False where there is no memory for a ring within the limit. The calling thread.
 NANOSPAN_DETAIL_COLD inline bool warm_thread() noexcept {
-  detail::thread_slot* const slot = detail::this_thread.slot != nullptr ? detail::this_thread.slot : detail::acquire_slot();
+  auto& thread = detail::this_thread;
+  if (detail::is_busy(thread)) return false;
+  detail::thread_slot* const slot = thread.slot != nullptr ? thread.slot : detail::acquire_slot();
+  detail::busy_thread const in{thread};
   return slot != nullptr && (slot->ring.attached() || detail::attach_ring(*slot));
 }
 

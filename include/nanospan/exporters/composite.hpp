@@ -37,6 +37,16 @@ export_result composite_exporter::export_batch(batch const& spans, export_wait& 
 
 export_result composite_exporter::probe(export_wait& wait) { return all_.front()->probe(wait); }
 
+shared<exporter> composite_exporter::for_child() const {
+  std::vector<shared<exporter>> childs;
+  for (auto const& one : all_) {
+    auto other = one->for_child();
+    if (other == nullptr && childs.empty()) return nullptr;
+    if (other != nullptr) childs.push_back(std::move(other));
+  }
+  return shared<exporter>::make<composite_exporter>(std::move(childs));
+}
+
 std::uint64_t composite_exporter::shutdown(export_wait& wait) {
   detail::for_all_but_the_first(all_, [&](exporter& other) { other.shutdown(wait); });
   return all_.front()->shutdown(wait);

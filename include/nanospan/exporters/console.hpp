@@ -76,6 +76,8 @@ export_result console_exporter::export_batch(batch const& spans, export_wait& wa
   return {export_result::outcome::failure, 0, {}, "nobody reads what is drawn"};
 }
 
+shared<exporter> console_exporter::for_child() const { return shared<exporter>::make<console_exporter>(state_->descriptor); }
+
 std::uint64_t console_exporter::shutdown(export_wait& wait) {
   state& self = *state_;
   std::uint64_t const waiting = self.waiting;

@@ -34,7 +34,7 @@ inline std::string request_head(url const& to, pair_list const& headers) {
     bool ours = false;
     for (char const* framing : {"Content-Length", "Content-Encoding", "Transfer-Encoding", "Connection", "Expect"}) ours |= is_same_name(name, framing);
     if (ours) continue;
-    auto const before = std::find_if(all.begin(), all.end(), [&](auto const& one) { return is_same_name(one.first, name); });
+    auto const before = std::find_if(all.begin(), all.end(), [&name = name](auto const& one) { return is_same_name(one.first, name); });
     if (before == all.end()) all.emplace_back(name, value);
     else before->second = value;
   }
