@@ -269,7 +269,9 @@ class pipeline : export_wait {
       std::uint64_t const limit = std::min(wait_limit_, stopping() ? send_deadline() : ~std::uint64_t{0});
       if (monotonic_nanoseconds() >= limit) return outcome::stopped;
       std::uint64_t const before = std::exchange(wait_limit_, std::min(limit, deadline));
+      bool const probing = std::exchange(probing_, false);  // a probe is cut short, what the disk has begun is not
       bool const more = sender_.aside(*this);
+      probing_ = probing;
       wait_limit_ = before;
       std::uint64_t const now = monotonic_nanoseconds();
       if (probing_ && (stopping() || !sender_.empty() || flush_wanted() != flush_done_)) return outcome::stopped;
