@@ -256,7 +256,8 @@ class cell {
     with.max_batch_bytes = batch_bytes;
     with.shutdown_limit = when_ == outage::at_end ? nanospan::duration{shutdown_limit} : nanospan::duration{generous};
     with.retry_limit = when_ == outage::beyond_retry_limit ? 100ms : 60'000ms;
-    if (when_ == outage::beyond_queue) with.max_queue_bytes = 4 * batch_bytes;
+    // Where there is another place for them, what comes at once in a busy moment fits until it is there.
+    if (when_ == outage::beyond_queue) with.max_queue_bytes = (refuge_ == refuge::none ? 4 : 32) * batch_bytes;
     with.on_message = [](std::string_view) noexcept {};
     if (refuge_ == refuge::fallback) with.fallback = fallback_;
     if (refuge_ == refuge::spool) with.spool_directory = spool_.path();
