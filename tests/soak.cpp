@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// 200,000 spans a second from four threads while the faults of a collector come and go: soak SECONDS [SEED]. At the end the account is exact, against the
+// 200,000 spans a second from four threads while the faults of a collector come and go: soak SECONDS [SEED [DIRECTORY]], which spools there and
+// has a fallback. At the end the account is exact, against the
 // program's own count and the collector's ledger; memory, descriptors and threads are what they were when it had warmed up. Prints a table; fails by
 // its exit status.
 
@@ -8,6 +9,7 @@
 
 #include "support/faulty_collector.hpp"
 #include "support/resources.hpp"
+#include "support/scripted.hpp"
 
 #include <algorithm>
 #include <array>
@@ -90,7 +92,7 @@ resources used() { return {support::resident_bytes() >> 10, support::count_entri
 
 class soak {
  public:
-  soak(std::chrono::seconds time, std::uint64_t seed) : time_{time}, random_{seed}, book_{(static_cast<std::uint64_t>(time.count()) + 120) * spans_a_second} {}
+  soak(std::chrono::seconds time, std::uint64_t seed, char const* spool) : time_{time}, spool_{spool}, random_{seed}, book_{(static_cast<std::uint64_t>(time.count()) + 120) * spans_a_second} {}
 
   bool run() {
     collector_.emplace(NANOSPAN_TEST_FAULTY_COLLECTOR, book_);
@@ -131,6 +133,8 @@ class soak {
     with.schedule_delay = 200ms;
     with.shutdown_limit = 10s;
     with.on_message = [](std::string_view) noexcept {};
+    with.spool_directory = spool_;
+    if (!spool_.empty()) with.fallback = std::make_shared<support::scripted_exporter>();
     return with;
   }
   void require(bool holds, std::string const& what) {
@@ -149,7 +153,7 @@ class soak {
   // What can be full has been full once.
   void warm_up(nanospan::tracer_provider& tracing) {
     collector_->fault("hang");
-    until([] { return stats().dropped.queue_full > 0; }, "the queue is full once", [] { std::this_thread::sleep_for(100ms); });
+    until([] { return stats().dropped.queue_full + stats().fallback + stats().spooled > 0; }, "the queue is full once", [] { std::this_thread::sleep_for(100ms); });
     collector_->fault("status 400");
     std::this_thread::sleep_for(1s);
     collector_->fault("none");
@@ -192,34 +196,35 @@ class soak {
   void judge() {
     stats_snapshot const now = stats();
     auto const taken = book_.taken_of(ids_->count());
-    std::printf("recorded %llu = exported %llu + rejected %llu + unconfirmed %llu + discarded %llu + dropped (failed %llu, queue full %llu, ring full %llu, at the end %llu)\n",
-                n(recorded_), n(now.exported), n(now.rejected), n(now.unconfirmed), n(now.discarded.total()), n(now.dropped.export_failed), n(now.dropped.queue_full),
+    std::printf("recorded %llu = exported %llu + fallback %llu + rejected %llu + unconfirmed %llu + discarded %llu + dropped (failed %llu, queue full %llu, ring full %llu, at the end %llu)\n",
+                n(recorded_), n(now.exported), n(now.fallback), n(now.rejected), n(now.unconfirmed), n(now.discarded.total()), n(now.dropped.export_failed), n(now.dropped.queue_full),
                 n(now.dropped.ring_full), n(now.dropped.shutdown));
     std::printf("the collector took %llu, and %llu of them again\n", n(taken.distinct), n(taken.again));
     require(now.ended == recorded_ && ids_->count() == recorded_, "what was recorded has ended");
     require(now.held == 0 && now.accounted() == now.ended + now.recovered, "the account is exact");
     require(book_.unknown() == 0, "what the collector took is spans of ours");
-    // What was unconfirmed may be there, also where some of it was rejected later on.
+    // What was unconfirmed may be there, also where some of it was rejected later on, or went to the fallback.
     require(taken.distinct >= now.exported, "all that was exported is there");
-    require(taken.distinct <= now.exported + now.unconfirmed + now.rejected, "nothing is there that the account says is lost");
+    require(taken.distinct <= now.exported + now.unconfirmed + now.rejected + now.fallback, "nothing is there that the account says is lost");
   }
 
   static unsigned long long n(std::uint64_t value) { return value; }
   static void print_head() {
-    std::printf("%8s %-22s %11s %11s %9s %11s %9s %10s %9s %9s %10s %4s %7s\n", "second", "fault", "ended", "exported", "rejected", "unconfirmed", "failed", "queue full",
-                "ring full", "held", "memory KiB", "fds", "threads");
+    std::printf("%8s %-22s %11s %11s %9s %9s %11s %9s %10s %9s %9s %9s %10s %4s %7s\n", "second", "fault", "ended", "exported", "fallback", "rejected", "unconfirmed", "failed", "queue full",
+                "ring full", "held", "on disk", "memory KiB", "fds", "threads");
   }
   static void print(steady_clock::time_point start, char const* fault) {
     stats_snapshot const now = stats();
     resources const here = used();
-    std::printf("%8.1f %-22s %11llu %11llu %9llu %11llu %9llu %10llu %9llu %9llu %10llu %4llu %7llu\n",
-                std::chrono::duration<double>(steady_clock::now() - start).count(), fault, n(now.ended), n(now.exported), n(now.rejected), n(now.unconfirmed),
-                n(now.dropped.export_failed), n(now.dropped.queue_full), n(now.dropped.ring_full), n(now.held), n(here.memory_kib), n(here.descriptors),
+    std::printf("%8.1f %-22s %11llu %11llu %9llu %9llu %11llu %9llu %10llu %9llu %9llu %9llu %10llu %4llu %7llu\n",
+                std::chrono::duration<double>(steady_clock::now() - start).count(), fault, n(now.ended), n(now.exported), n(now.fallback), n(now.rejected), n(now.unconfirmed),
+                n(now.dropped.export_failed), n(now.dropped.queue_full), n(now.dropped.ring_full), n(now.held), n(now.spooled), n(here.memory_kib), n(here.descriptors),
                 n(here.threads));
     std::fflush(stdout);
   }
 
   std::chrono::seconds time_;
+  std::string spool_;
   std::mt19937_64 random_;
   ledger book_;
   std::optional<faulty_collector> collector_;
@@ -238,7 +243,7 @@ int main(int argc, char** argv) {
   std::uint64_t const seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : std::random_device{}();
   std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
   try {
-    return soak{time, seed}.run() ? 0 : 1;
+    return soak{time, seed, argc > 3 ? argv[3] : ""}.run() ? 0 : 1;
   } catch (std::exception const& error) {
     std::printf("%s\n", error.what());
     return 1;
