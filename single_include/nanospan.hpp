@@ -9510,8 +9510,8 @@ class socket_stream {
     return why;
   }
 
-  // At least one byte; else an error, asio::error::eof at the end.
-  std::size_t read_some(char* to, std::size_t room, error_code& error) {
+  // At least one byte; else an error, asio::error::eof at the end. Who does not wait may get none without an error.
+  std::size_t read_some(char* to, std::size_t room, bool waits, error_code& error) {
     for (error = {};;) {
       // For who always has more to say, nobody would ever wait: the rings are drained in a wait.
       if (unwaited_bytes_ >= most_unwaited_bytes && !wait_for(false, error)) return 0;
@@ -9521,11 +9521,11 @@ class socket_stream {
         return static_cast<std::size_t>(got);
       }
       if (got == 0) error = boost::asio::error::eof;
-      else if (errno == EINTR || (would_block(error) && wait_for(false, error))) continue;
+      else if (errno == EINTR || (would_block(error) && waits && wait_for(false, error))) continue;
       return 0;
     }
   }
-  // As much of both as goes at once. Zero without an error: first there is something to read.
+  // As much of both as goes at once. Zero without an error: first there may be something to read.
   std::size_t write_some(std::string_view first, std::string_view second, error_code& error) {
     iovec pieces[2] = {{const_cast<char*>(first.data()), first.size()}, {const_cast<char*>(second.data()), second.size()}};
     msghdr message{};
@@ -10142,14 +10142,14 @@ class tls_stream : public socket_stream {
     if (!why.empty()) close();
     return why;
   }
-  std::size_t read_some(char* bytes, std::size_t room, error_code& error) {
-    if (session_ == nullptr) return socket_stream::read_some(bytes, room, error);
-    return transfer(true, error, [&](std::size_t& moved) { return ::SSL_read_ex(session_.get(), bytes, room, &moved); });
+  std::size_t read_some(char* bytes, std::size_t room, bool waits, error_code& error) {
+    if (session_ == nullptr) return socket_stream::read_some(bytes, room, waits, error);
+    return transfer(waits ? transferring::in : transferring::in_now, error, [&](std::size_t& moved) { return ::SSL_read_ex(session_.get(), bytes, room, &moved); });
   }
   std::size_t write_some(std::string_view first, std::string_view second, error_code& error) {
     if (session_ == nullptr) return socket_stream::write_some(first, second, error);
     std::string_view const next = first.empty() ? second : first;
-    return transfer(false, error, [&](std::size_t& moved) { return ::SSL_write_ex(session_.get(), next.data(), next.size(), &moved); });
+    return transfer(transferring::out, error, [&](std::size_t& moved) { return ::SSL_write_ex(session_.get(), next.data(), next.size(), &moved); });
   }
   // What TLS had against the last step that failed; empty where it had nothing.
   std::string const& trouble() const noexcept { return trouble_; }
@@ -10193,7 +10193,7 @@ class tls_stream : public socket_stream {
     }
     if (!named) return last_error();
     error_code error;
-    transfer(true, error, [&](std::size_t& moved) {
+    transfer(transferring::in, error, [&](std::size_t& moved) {
       moved = 1;
       return ::SSL_connect(session_.get());
     });
@@ -10205,9 +10205,10 @@ class tls_stream : public socket_stream {
     return error.message();
   }
 
-  // `step(moved)` until it is done. Zero without an error where it is a write, and first there is something to read.
+  enum class transferring { in, in_now, out };
+  // `step(moved)` until it is done. Zero without an error where there is nothing to be had now, or it is a write and something may be there to read first.
   template <typename Step>
-  std::size_t transfer(bool reading, error_code& error, Step&& step) {
+  std::size_t transfer(transferring how, error_code& error, Step&& step) {
     trouble_.clear();
     for (error = {};;) {
       std::size_t moved = 0;
@@ -10219,7 +10220,7 @@ class tls_stream : public socket_stream {
       int const why = ::SSL_get_error(session_.get(), done);
       if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE) {
         bool const writing = why == SSL_ERROR_WANT_WRITE;
-        if (writing && !reading && readable()) return 0;
+        if (writing ? how == transferring::out && readable() : how == transferring::in_now) return 0;
         if (wait_for(writing, error)) continue;
         return 0;
       }
@@ -10428,9 +10429,9 @@ export_result otlp_http_exporter::state::post(std::string_view body, bool packed
 // A collector that does not want the rest answers before it has read all: what it says is heard meanwhile, and ends the writing.
 void otlp_http_exporter::state::exchange(std::string_view header, std::string_view body, detail::http_answer_reader& answer, bool& sent, boost::system::error_code& error) {
   char bytes[16384];
-  // Its error becomes the answer's end.
-  auto const read = [&] {
-    std::size_t const count = stream.read_some(bytes, sizeof bytes, error);
+  // Its error becomes the answer's end. While there is more to write nobody waits: what there was to read may have been TLS's own.
+  auto const read = [&](bool waits) {
+    std::size_t const count = stream.read_some(bytes, sizeof bytes, waits, error);
     if (error == boost::asio::error::eof) {
       error = {};
       answer.end();
@@ -10441,13 +10442,13 @@ void otlp_http_exporter::state::exchange(std::string_view header, std::string_vi
   boost::system::error_code write_error;
   while (!write_error && !answer.final_begun() && !error && !(header.empty() && body.empty())) {
     std::size_t const moved = stream.write_some(header, body, write_error);
-    if (moved == 0 && !write_error) read();
+    if (moved == 0 && !write_error) read(false);
     body.remove_prefix(moved > header.size() ? moved - header.size() : 0);
     header.remove_prefix(std::min(moved, header.size()));
   }
   sent = header.empty() && body.empty();
   if (detail::is_timeout(write_error)) error = write_error;
-  while (!error && !answer.finished()) read();
+  while (!error && !answer.finished()) read(true);
   if (!error) error = answer.error();
   // Where nothing came, why the request could not be written says more.
   if (error && write_error && !answer.begun()) error = write_error;

@@ -16,8 +16,10 @@
 #include <filesystem>
 #include <functional>
 
+#include <atomic>
 #include <csignal>
 #include <poll.h>
+#include <sys/ioctl.h>
 
 using nanospan::configuration_error;
 using nanospan::duration;
@@ -55,11 +57,13 @@ class test_wait final : public export_wait {
   outcome wait(int descriptor, bool writable, std::uint64_t deadline) override {
     for (;;) {
       if (stopped_()) return outcome::stopped;
+      ++polls;
       pollfd watched{descriptor, static_cast<short>(writable ? POLLIN | POLLOUT : POLLIN), 0};
       if (::poll(&watched, 1, 5) > 0) return outcome::ready;
       if (nanospan::detail::monotonic_nanoseconds() >= deadline) return outcome::timed_out;
     }
   }
+  std::atomic<int> polls{0};
 
  private:
   std::function<bool()> stopped_;
@@ -103,6 +107,25 @@ TEST_CASE("batches arrive over https on one kept connection, whatever their size
     CHECK((server.bodies() == std::vector<std::string>{"a", large, "b"}));
     CHECK(server.connections() == 1);
   }
+}
+
+TEST_CASE("what a server says in TLS only, as its session's tickets, is no answer to wait for while the batch is still to be written") {
+  test_wait wait;
+  auto with = certified();
+  with.before_reading = [&](int socket) {  // until the exporter has written what finds room, and waits
+    auto const patience = std::chrono::steady_clock::now() + 20s;
+    int unread = 0;
+    while (unread < 65'536 && std::chrono::steady_clock::now() < patience) ::ioctl(socket, FIONREAD, &unread);
+    int const before = wait.polls;
+    while (wait.polls < before + 3 && std::chrono::steady_clock::now() < patience) {}
+  };
+  tls_server server{with};
+  auto options = trusting(server.url());
+  options.timeout = 5s;
+  otlp_http_exporter exporter{options};
+  std::string const large(24u << 20, 'n');
+  CHECK(exporter.export_batch({large, 1}, wait).what == outcome::success);
+  CHECK((server.bodies() == std::vector<std::string>{large}));
 }
 
 TEST_CASE("the certificate's name is the URL's host, which the server is told; an address is none to tell") {

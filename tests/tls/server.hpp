@@ -14,6 +14,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -31,6 +32,7 @@ struct tls_options {
   std::string instead = {};             ///< these bytes to whoever connects, and no TLS
   bool only_http2 = false;
   int newest = 0;                       ///< TLS1_2_VERSION; 0: as OpenSSL likes
+  std::function<void(int socket)> before_reading = {};  ///< is called when hands are shaken
 };
 
 class tls_server {
@@ -119,6 +121,7 @@ class tls_server {
       std::lock_guard const lock{mutex_};
       name_ = name == nullptr ? "" : name;
     }
+    if (options_.before_reading) options_.before_reading(socket.native_handle());
     boost::beast::flat_buffer buffer;
     while (!error) {
       http::request_parser<http::string_body> request;

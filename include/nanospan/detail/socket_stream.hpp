@@ -68,8 +68,8 @@ class socket_stream {
     return why;
   }
 
-  // At least one byte; else an error, asio::error::eof at the end.
-  std::size_t read_some(char* to, std::size_t room, error_code& error) {
+  // At least one byte; else an error, asio::error::eof at the end. Who does not wait may get none without an error.
+  std::size_t read_some(char* to, std::size_t room, bool waits, error_code& error) {
     for (error = {};;) {
       // For who always has more to say, nobody would ever wait: the rings are drained in a wait.
       if (unwaited_bytes_ >= most_unwaited_bytes && !wait_for(false, error)) return 0;
@@ -79,11 +79,11 @@ class socket_stream {
         return static_cast<std::size_t>(got);
       }
       if (got == 0) error = boost::asio::error::eof;
-      else if (errno == EINTR || (would_block(error) && wait_for(false, error))) continue;
+      else if (errno == EINTR || (would_block(error) && waits && wait_for(false, error))) continue;
       return 0;
     }
   }
-  // As much of both as goes at once. Zero without an error: first there is something to read.
+  // As much of both as goes at once. Zero without an error: first there may be something to read.
   std::size_t write_some(std::string_view first, std::string_view second, error_code& error) {
     iovec pieces[2] = {{const_cast<char*>(first.data()), first.size()}, {const_cast<char*>(second.data()), second.size()}};
     msghdr message{};

@@ -70,14 +70,14 @@ class tls_stream : public socket_stream {
     if (!why.empty()) close();
     return why;
   }
-  std::size_t read_some(char* bytes, std::size_t room, error_code& error) {
-    if (session_ == nullptr) return socket_stream::read_some(bytes, room, error);
-    return transfer(true, error, [&](std::size_t& moved) { return ::SSL_read_ex(session_.get(), bytes, room, &moved); });
+  std::size_t read_some(char* bytes, std::size_t room, bool waits, error_code& error) {
+    if (session_ == nullptr) return socket_stream::read_some(bytes, room, waits, error);
+    return transfer(waits ? transferring::in : transferring::in_now, error, [&](std::size_t& moved) { return ::SSL_read_ex(session_.get(), bytes, room, &moved); });
   }
   std::size_t write_some(std::string_view first, std::string_view second, error_code& error) {
     if (session_ == nullptr) return socket_stream::write_some(first, second, error);
     std::string_view const next = first.empty() ? second : first;
-    return transfer(false, error, [&](std::size_t& moved) { return ::SSL_write_ex(session_.get(), next.data(), next.size(), &moved); });
+    return transfer(transferring::out, error, [&](std::size_t& moved) { return ::SSL_write_ex(session_.get(), next.data(), next.size(), &moved); });
   }
   // What TLS had against the last step that failed; empty where it had nothing.
   std::string const& trouble() const noexcept { return trouble_; }
@@ -121,7 +121,7 @@ class tls_stream : public socket_stream {
     }
     if (!named) return last_error();
     error_code error;
-    transfer(true, error, [&](std::size_t& moved) {
+    transfer(transferring::in, error, [&](std::size_t& moved) {
       moved = 1;
       return ::SSL_connect(session_.get());
     });
@@ -133,9 +133,10 @@ class tls_stream : public socket_stream {
     return error.message();
   }
 
-  // `step(moved)` until it is done. Zero without an error where it is a write, and first there is something to read.
+  enum class transferring { in, in_now, out };
+  // `step(moved)` until it is done. Zero without an error where there is nothing to be had now, or it is a write and something may be there to read first.
   template <typename Step>
-  std::size_t transfer(bool reading, error_code& error, Step&& step) {
+  std::size_t transfer(transferring how, error_code& error, Step&& step) {
     trouble_.clear();
     for (error = {};;) {
       std::size_t moved = 0;
@@ -147,7 +148,7 @@ class tls_stream : public socket_stream {
       int const why = ::SSL_get_error(session_.get(), done);
       if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE) {
         bool const writing = why == SSL_ERROR_WANT_WRITE;
-        if (writing && !reading && readable()) return 0;
+        if (writing ? how == transferring::out && readable() : how == transferring::in_now) return 0;
         if (wait_for(writing, error)) continue;
         return 0;
       }

@@ -143,9 +143,9 @@ export_result otlp_http_exporter::state::post(std::string_view body, bool packed
 // A collector that does not want the rest answers before it has read all: what it says is heard meanwhile, and ends the writing.
 void otlp_http_exporter::state::exchange(std::string_view header, std::string_view body, detail::http_answer_reader& answer, bool& sent, boost::system::error_code& error) {
   char bytes[16384];
-  // Its error becomes the answer's end.
-  auto const read = [&] {
-    std::size_t const count = stream.read_some(bytes, sizeof bytes, error);
+  // Its error becomes the answer's end. While there is more to write nobody waits: what there was to read may have been TLS's own.
+  auto const read = [&](bool waits) {
+    std::size_t const count = stream.read_some(bytes, sizeof bytes, waits, error);
     if (error == boost::asio::error::eof) {
       error = {};
       answer.end();
@@ -156,13 +156,13 @@ void otlp_http_exporter::state::exchange(std::string_view header, std::string_vi
   boost::system::error_code write_error;
   while (!write_error && !answer.final_begun() && !error && !(header.empty() && body.empty())) {
     std::size_t const moved = stream.write_some(header, body, write_error);
-    if (moved == 0 && !write_error) read();
+    if (moved == 0 && !write_error) read(false);
     body.remove_prefix(moved > header.size() ? moved - header.size() : 0);
     header.remove_prefix(std::min(moved, header.size()));
   }
   sent = header.empty() && body.empty();
   if (detail::is_timeout(write_error)) error = write_error;
-  while (!error && !answer.finished()) read();
+  while (!error && !answer.finished()) read(true);
   if (!error) error = answer.error();
   // Where nothing came, why the request could not be written says more.
   if (error && write_error && !answer.begun()) error = write_error;
