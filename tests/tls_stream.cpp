@@ -18,6 +18,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <openssl/bio.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 
@@ -324,4 +325,9 @@ TEST_CASE("files come from the options, else from the variables for traces, else
     CHECK(has(messages::take().front(), garbage));
     CHECK(arrives([&](nanospan::options& options) { options.certificate_file = authority; }));
   }
+}
+
+TEST_CASE("however many exporters there were, a program has OpenSSL's numbers for its own kinds of BIO") {
+  for (int i = 0; i < 200; ++i) CHECK(refusal(trusting("https://localhost:4318")) == "(accepted)");
+  CHECK((::BIO_get_new_index() & ~0x7f) == 0x80);
 }

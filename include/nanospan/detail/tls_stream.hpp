@@ -24,7 +24,8 @@ class tls_stream : public socket_stream {
     auto const fail = [](char const* option, std::string const& file) { throw configuration_error{joined({option, " \"", file, "\" cannot be used: ", last_error()})}; };
     ERR_clear_error();
     context_.reset(::SSL_CTX_new(::TLS_client_method()));
-    method_.reset(::BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "nanospan"));
+    static int const kind = BIO_TYPE_SOURCE_SINK | ::BIO_get_new_index();  // once: a process has 127
+    method_.reset(::BIO_meth_new(kind, "nanospan"));
     if (context_ == nullptr || method_ == nullptr) throw configuration_error{joined({"https is not to be had: ", last_error()})};
     SSL_CTX* const context = context_.get();
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
