@@ -10121,7 +10121,7 @@ class tls_stream : public socket_stream {
   }
 
   void close() noexcept {
-    if (session_ != nullptr && settled_) {
+    if (session_ != nullptr && settled_ && process_ == ::getpid()) {  // in a forked child it is the parent's, who goes on
       ERR_clear_error();
       ::SSL_shutdown(session_.get());  // a word of farewell, if the socket takes it at once
     }
@@ -10194,6 +10194,7 @@ class tls_stream : public socket_stream {
     }
     if (!named) return last_error();
     error_code error;
+    process_ = ::getpid();
     transfer(transferring::in, error, [&](std::size_t& moved) {
       moved = 1;
       return ::SSL_connect(session_.get());
@@ -10287,6 +10288,7 @@ class tls_stream : public socket_stream {
   std::unique_ptr<SSL, deleter> session_;  // none: plain
   std::string trouble_;
   bool settled_ = false;  // hands are shaken, and nothing has failed
+  pid_t process_ = 0;     // that shook them
 };
 
 }  // namespace nanospan::inline v0::detail

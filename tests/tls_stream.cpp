@@ -21,6 +21,7 @@
 #include <openssl/bio.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 
 using nanospan::configuration_error;
 using nanospan::duration;
@@ -330,4 +331,20 @@ TEST_CASE("files come from the options, else from the variables for traces, else
 TEST_CASE("however many exporters there were, a program has OpenSSL's numbers for its own kinds of BIO") {
   for (int i = 0; i < 200; ++i) CHECK(refusal(trusting("https://localhost:4318")) == "(accepted)");
   CHECK((::BIO_get_new_index() & ~0x7f) == 0x80);
+}
+
+TEST_CASE("a forked child that lets go of its parent's exporter says nothing on the parent's connection") {
+  tls_server server{certified()};
+  auto exporter = std::make_unique<otlp_http_exporter>(trusting(server.url()));
+  CHECK(send(*exporter).what == outcome::success);
+  pid_t const child = ::fork();
+  if (child == 0) {
+    exporter.reset();
+    ::_exit(0);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  CHECK(send(*exporter).what == outcome::success);
+  CHECK(server.connections() == 1);
 }
