@@ -747,6 +747,29 @@ TEST_CASE("exit() does not unwind main, and flushes all the same") {
   }
 }
 
+TEST_CASE("at exit() a provider ends before what its exporter needs does, though there was a provider before that needed it not") {
+  clean_environment environment;
+  static bool gone = false;  // as a library that ends itself by atexit, and is first used by the second one's exporter
+  class needing final : public nanospan::exporter {
+   public:
+    nanospan::export_result export_batch(nanospan::batch const&, nanospan::export_wait&) override {
+      if (!gone) ::_exit(6);
+      return {};
+    }
+    std::string description() const override { return "one that needs a library"; }
+  };
+  child program{[](std::uint16_t) {
+    begin_anew();
+    { tracer_provider const first{{.exporter = std::make_shared<nanospan::memory_exporter>()}}; }
+    std::atexit([] { gone = true; });
+    static tracer_provider* const second = new tracer_provider{{.exporter = std::make_shared<needing>()}};  // its destructor is never called
+    static_cast<void>(second);
+    record(1);
+    std::exit(4);
+  }};
+  CHECK(program.end().status == 6);
+}
+
 TEST_CASE("exit() in a thread, while main is in its provider's scope, flushes too") {
   clean_environment environment;
   child program{[](std::uint16_t port) {

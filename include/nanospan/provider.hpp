@@ -40,7 +40,7 @@ struct provider_state {
   std::vector<shared<sampler const>> samplers;  // all that there ever were: a thread may be asking one
   std::vector<shared<id_generator const>> id_generators;  // as these
   stats_snapshot reported;                                // what the providers before have told of
-  bool hooked[3] = {};                                    // exit, quick_exit and fork
+  bool forks_hooked = false;
   // A forked child goes on as the parent did: from its first span on it has a pipeline of its own, behind the same tracer_provider object.
   pipeline const* known_as = nullptr;       // to that object
   std::unique_ptr<options const> complete;  // the options, as they were used
@@ -166,20 +166,18 @@ inline void start_in_child() noexcept {
   recording.word.store(word, std::memory_order_release);  // Release: as in the provider's constructor.
 }
 
-// The process's ends, and its forks. One that cannot be had is told, and is tried again by the next provider.
-inline void hook_process(provider_state& provider, messages const& report) {
+// The process's ends, and its forks. One that cannot be had is told, and is tried again by the next provider. The ends for each provider anew: what its exporter
+// is made of, as OpenSSL, ends after it then, though there was a provider before.
+inline void hook_process(messages const& report) {
   struct {
     bool (*hook)();
     char const* lost;
   } const hooks[] = {{[] { return std::atexit(at_exit) == 0; }, "no memory for std::atexit: what is unsent is lost where the program calls exit()"},
                      {[] { return std::at_quick_exit(at_exit) == 0; }, "no memory for std::at_quick_exit: what is unsent is lost where the program calls quick_exit()"},
-                     {[] { return hook_forks() && hook_provider_forks(); },
+                     {[] { return the_provider().forks_hooked = the_provider().forks_hooked || (hook_forks() && hook_provider_forks()); },
                       "no memory for pthread_atfork: forked processes must not record"}};
-  for (std::size_t at = 0; at < std::size(hooks); ++at) {
-    if (provider.hooked[at]) continue;
-    provider.hooked[at] = hooks[at].hook();
-    if (!provider.hooked[at]) report.error(hooks[at].lost);
-  }
+  for (auto const& [hook, lost] : hooks)
+    if (!hook()) report.error(lost);
 }
 
 // Where each span has something to ask, none goes the short way.
@@ -228,7 +226,7 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   std::uint32_t const asked_for = (with.baggage_attributes.empty() ? 0 : recording_baggage) | (with.error_on_exception ? recording_exceptions : 0);
   auto complete = std::make_unique<options const>(with);
   auto const made = std::make_shared<pipeline>(std::move(with), common, report);
-  hook_process(provider, report);
+  hook_process(report);
   provider.current = made;
   provider.known_as = made.get();
   provider.complete = std::move(complete);
