@@ -418,6 +418,17 @@ TEST_CASE("a connection that the collector closes while the next request is on i
   }
 }
 
+TEST_CASE("a batch whose connection was closed before an answer may be there, whatever is said of it on the next one") {
+  test_collector collector;
+  collector.next({test_collector::respond(200), test_collector::reset_before_answer(true), test_collector::respond(503, {{"Retry-After", "7"}})});
+  otlp_http_exporter exporter{options_for(collector)};
+  CHECK(send(exporter, batch_of(1)).what == outcome::success);
+  auto const result = send(exporter, batch_of(1));
+  CHECK(result.what == outcome::unconfirmed);
+  CHECK(result.retry_after == duration{7s});
+  CHECK(collector.spans().size() == 2);
+}
+
 TEST_CASE("a stale connection that cannot be reopened is unreachable") {
   auto collector = std::make_unique<test_collector>();
   otlp_http_exporter exporter{options_for(*collector)};

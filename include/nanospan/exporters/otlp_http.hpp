@@ -125,12 +125,14 @@ export_result otlp_http_exporter::state::post(std::string_view body, bool packed
     boost::system::error_code error;
     bool sent = false;
     exchange(header, body, answer, sent, error);
-    maybe_there |= sent;
     if (!error) {
       surplus = answer.surplus();
       if (!sent || !answer.answer().keep_alive) disconnect();
-      return judge(answer.answer());
+      export_result said = judge(answer.answer());
+      if (maybe_there && said.what == outcome::retry) said.what = outcome::unconfirmed;  // the first time it may have been taken
+      return said;
     }
+    maybe_there |= sent;
     std::string why = why_broken(answer, sent, error);
     disconnect();
     // The connection was closed while it was idle: nobody has seen this request, and a new one is opened at once.
