@@ -897,3 +897,10 @@ TEST_CASE("a collector that rejects some of every batch does not flood") {
   CHECK(!sending::lines().empty());
   CHECK(sending::lines().size() < 100);
 }
+
+TEST_CASE("a batch that is on disk takes no memory") {
+  nanospan::detail::queued_batch one{nanospan::batch{std::string(100'000, 'x'), 1}, 0, nanospan::detail::batch_account{1}};
+  one.forget_bytes();
+  CHECK(one.spans.otlp.capacity() < 100);
+  CHECK(one.spans.span_count == 1);
+}

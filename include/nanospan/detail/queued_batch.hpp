@@ -28,7 +28,10 @@ struct queued_batch {
   spool_ticket where = {};
 
   // What it says is elsewhere.
-  void forget_bytes() noexcept { spans = batch{{}, spans.span_count}; }
+  void forget_bytes() noexcept {
+    std::string{}.swap(spans.otlp);  // to assign an empty one would keep the memory
+    spans.held = memory_charge{};
+  }
 };
 
 class back_off {
