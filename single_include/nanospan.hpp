@@ -10827,9 +10827,9 @@ class spool_directory {
   ~spool_directory() {
     if (!owner_.open() || process_ != ::getpid()) return;
     bool const nothing = files_ == 0;
-    if (nothing && ::unlink(owner_path().c_str()) == 0) ::rmdir(path_.c_str());
-    owner_ = descriptor{};  // before the next line: who takes it then has a lock of his own
     try {
+      if (nothing && ::unlink(owner_path().c_str()) == 0) ::rmdir(path_.c_str());
+      owner_ = descriptor{};  // before the next line: who takes it then has a lock of his own
       spool_names::set(name_, nothing ? spool_names::kind::unknown : spool_names::kind::left);
     } catch (...) {}  // NOLINT(bugprone-empty-catch): then nobody here takes it
   }
@@ -10865,6 +10865,7 @@ class spool_directory {
   static std::shared_ptr<spool_directory> adopt(std::string const& root, std::string const& name) {
     if (spool_names::of(name) == spool_names::kind::living) return nullptr;
     auto found = std::make_shared<spool_directory>(root, name);
+    found->files_ = 1;  // until list() has counted: nothing of it is removed before
     struct stat is{};
     if (::lstat(found->path_.c_str(), &is) != 0 || !S_ISDIR(is.st_mode) || is.st_uid != ::geteuid()) return nullptr;
     int const owner = ::open(found->owner_path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -11148,24 +11149,35 @@ class disk_turns {
   static constexpr std::uint64_t limit = 10'000'000'000;  // nanoseconds a turn
 
   // `work` there, then `then` here. False where the disk does not answer in time: then `then` comes with a later turn, or never; or, where an earlier one is not
-  // over, neither comes.
+  // over, neither comes. Throws std::bad_alloc, neither comes.
   bool run(job one, void (*work)(disk_job&), std::function<void(disk_job&)> then, export_wait& wait) {
     std::uint64_t const deadline = monotonic_nanoseconds() + limit;
     if (pending_ && (!on_thread([] {}, wait, deadline) || !finish())) return false;
     pending_ = one;
     then_ = std::move(then);
-    return on_thread([one, work] { work(*one); }, wait, deadline) && finish();
+    bool done = false;
+    try {
+      done = on_thread([one, work] { work(*one); }, wait, deadline);
+    } catch (...) {
+      then_ = nullptr;
+      pending_ = nullptr;
+      throw;
+    }
+    return done && finish();
   }
   bool stuck() const noexcept { return pending_ != nullptr; }
   // Goes when the turn that hangs does.
   void after_it(std::shared_ptr<void> what) noexcept { pending_->let_go = std::move(what); }
 
  private:
-  bool on_thread(std::function<void()> work, export_wait& wait, std::uint64_t deadline) {
+  // Throws std::bad_alloc before it has begun.
+  bool on_thread(std::function<void()> const& work, export_wait& wait, std::uint64_t deadline) {
     try {
       return thread_.run(work, wait, deadline);
     } catch (std::system_error const&) {
-      work();  // no thread to be had: nothing is drained meanwhile, but nothing is lost either
+      try {
+        work();  // no thread to be had: nothing is drained meanwhile, but nothing is lost either
+      } catch (...) {}  // NOLINT(bugprone-empty-catch): as on the thread
       return true;
     }
   }
@@ -11482,8 +11494,12 @@ class batch_disk : public batch_queue {
 
   bool disk_is_there() const noexcept { return spool_ != nullptr && monotonic_nanoseconds() >= disk_retry_; }
   // Whether a turn that begins now would begin at once.
-  bool ready(export_wait& wait) {
-    return !disk_.stuck() || run(std::make_shared<disk_job>(), [](disk_job&) {}, [](disk_job&) {}, wait);
+  bool ready(export_wait& wait) noexcept {
+    try {
+      return !disk_.stuck() || run(std::make_shared<disk_job>(), [](disk_job&) {}, [](disk_job&) {}, wait);
+    } catch (...) {  // no memory
+      return false;
+    }
   }
   void disk_hangs() noexcept {
     ++setbacks_;
@@ -11497,10 +11513,15 @@ class batch_disk : public batch_queue {
 
   bool adopt(export_wait& wait) {
     if (!ready(wait)) return disk_failed("the disk does not answer");
-    look_again_ = false;
     auto const job = std::make_shared<disk_job>(disk_job{spool_});
     job->found.most_bytes = spool_bytes_ - std::min(spool_bytes_, disk_bytes_);
-    run(job, disk_work::adopt, [this](disk_job& of) { join(std::move(of.found)); }, wait);
+    look_again_ = false;
+    try {
+      run(job, disk_work::adopt, [this](disk_job& of) { join(std::move(of.found)); }, wait);
+    } catch (...) {
+      look_again_ = true;
+      throw;
+    }
     return true;
   }
   // True when it is there. It is in nobody's hands but ours.
@@ -11509,7 +11530,13 @@ class batch_disk : public batch_queue {
     job->where.resize(1);
     job->in_flight = one->account.maybe_there();
     std::swap(job->spans, one->spans);
-    bool const answered = run(job, disk_work::put, [this, one](disk_job& of) { stored(one, of); }, wait);
+    bool answered = false;
+    try {
+      answered = run(job, disk_work::put, [this, one](disk_job& of) { stored(one, of); }, wait);
+    } catch (...) {
+      std::swap(job->spans, one->spans);
+      throw;
+    }
     if (!answered) return disk_failed("the disk does not answer");
     if (!job->done) return disk_failed(job->error);
     tell_.disk_works();
@@ -11548,19 +11575,25 @@ class batch_disk : public batch_queue {
     return false;
   }
   // The collector has it not, for all that it said; of halves one may be there.
-  void not_sent(batches::iterator one, export_wait& wait) {
+  void not_sent(batches::iterator one, export_wait& wait) noexcept try {
     one->forget_bytes();
     if (one->account.maybe_there() || one->of_file != queued_batch::part::whole || !ready(wait)) return;
     auto const job = std::make_shared<disk_job>(disk_job{spool_});
     job->where = {one->where};
     touch(one, job, disk_work::unmark, wait);
+  } catch (...) {  // no memory: whoever finds it after us takes it for sent
   }
   // Files that nobody needs any more.
-  void sweep(export_wait& wait) {
+  void sweep(export_wait& wait) noexcept try {
     if (unneeded_.empty() || !ready(wait)) return;
     auto const job = std::make_shared<disk_job>(disk_job{spool_});
-    job->where = std::exchange(unneeded_, {});
-    run(job, disk_work::remove, [](disk_job&) {}, wait);
+    job->where.swap(unneeded_);
+    try {
+      run(job, disk_work::remove, [](disk_job&) {}, wait);
+    } catch (...) {
+      job->where.swap(unneeded_);
+    }
+  } catch (...) {  // no memory: another time
   }
 
   // What is on disk stays there, for whoever comes.
@@ -11588,23 +11621,26 @@ class batch_disk : public batch_queue {
  private:
   bool run(disk_turns::job job, void (*work)(disk_job&), std::function<void(disk_job&)> then, export_wait& wait) {
     bool const before = std::exchange(aside_, true);
-    bool const done = disk_.run(std::move(job), work, std::move(then), wait);
-    aside_ = before;
-    return done;
+    struct restored {
+      bool& what;
+      bool to;
+      ~restored() { what = to; }
+    } const at_its_end{aside_, before};
+    return disk_.run(std::move(job), work, std::move(then), wait);
   }
   void join(spool::findings&& found) {
     std::uint64_t spans = 0;
     batches joined;
-    for (auto& one : found.batches) {
-      spans += one.spans;
+    for (auto const& one : found.batches) joined.emplace_back(queued_batch{batch{{}, one.spans}, 0, batch_account{one.spans}}).where = one.where;
+    for (queued_batch& one : joined) {  // all of them, or, without memory, none
+      std::uint64_t const these = one.account.spans();
+      spans += these;
       disk_bytes_ += one.where.bytes;
-      queued_batch& added = joined.emplace_back(queued_batch{batch{{}, one.spans}, 0, batch_account{one.spans}});
-      if (one.where.file.in_flight) added.account.unanswered();
-      added.where = std::move(one.where);
-      if (added.where.in->left_here()) continue;  // it is in the account
-      background.recovered.add(one.spans);
-      if (added.where.file.in_flight) background.recovered_in_flight.add(one.spans);
-      background.spooled.fetch_add(one.spans, std::memory_order_relaxed);
+      if (one.where.file.in_flight) one.account.unanswered();
+      if (one.where.in->left_here()) continue;  // it is in the account
+      background.recovered.add(these);
+      if (one.where.file.in_flight) background.recovered_in_flight.add(these);
+      background.spooled.fetch_add(these, std::memory_order_relaxed);
     }
     if (!joined.empty()) pushed_ = std::max<std::uint64_t>(pushed_, 1);
     spooled_.splice(spooled_.begin(), joined);
@@ -11625,10 +11661,15 @@ class batch_disk : public batch_queue {
   // Has nobody else take it meanwhile, also where that is longer than anybody waits.
   bool touch(batches::iterator one, disk_turns::job const& job, void (*work)(disk_job&), export_wait& wait) {
     one->in_hands = true;
-    return run(job, work, [one](disk_job& of) {
+    try {
+      return run(job, work, [one](disk_job& of) {
+        one->in_hands = false;
+        one->where = of.where.front();
+      }, wait);
+    } catch (...) {
       one->in_hands = false;
-      one->where = of.where.front();
-    }, wait);
+      throw;
+    }
   }
 
   disk_turns disk_;
@@ -11740,9 +11781,11 @@ class batch_refuge : public batch_disk {
     leaving_.splice(leaving_.end(), from, one);
     aside_due_ = 0;
   }
-  std::string refuge(bool final) const {
+  std::string refuge(bool final) const noexcept try {
     if (!final) return disk_is_there() ? "; spans wait in " + spool_->root() + " and are retried" : "; spans wait and are retried";
     return fallback_ == nullptr ? "; these spans are lost" : "; these spans go to " + fallback_->description();
+  } catch (...) {  // no memory, no words
+    return {};
   }
 
   shared<exporter> fallback_;
@@ -11789,10 +11832,15 @@ class batch_refuge : public batch_disk {
     std::uint64_t const needed = spool::bytes_of(one->spans.otlp.size());
     if (needed > spool_bytes_) return lose(queue_, one, export_end::spool_full), true;
     one->in_hands = true;
-    while (disk_bytes_ + needed > spool_bytes_ && evict(wait)) {}
-    bool const begins = disk_bytes_ + needed <= spool_bytes_ && ready(wait);
-    if (!begins) return one->in_hands = false;
-    return store(one, wait);
+    try {
+      while (disk_bytes_ + needed > spool_bytes_ && evict(wait)) {}
+      bool const begins = disk_bytes_ + needed <= spool_bytes_ && ready(wait);
+      if (!begins) return one->in_hands = false;
+      return store(one, wait);
+    } catch (...) {
+      one->in_hands = false;
+      throw;
+    }
   }
   // Makes room: the oldest goes.
   bool evict(export_wait& wait) {
@@ -11843,7 +11891,9 @@ class sender : public batch_refuge {
     noting noted{wait};
     export_result const result = call([&] { return exporter_->probe(noted); });
     bool const again = result.what != outcome::failure;
-    if (result.what != outcome::success && !noted.stopped) tell_.failed(result, *exporter_, again, again || has_refuge() ? refuge(!again) : "; spans will be lost");
+    if (result.what == outcome::success || noted.stopped) return;
+    if (!again && !has_refuge()) tell_.failed(result, *exporter_, again, "; spans will be lost");
+    else tell_.failed(result, *exporter_, again, refuge(!again));
   }
 
   // One attempt at the oldest batch.
@@ -11859,11 +11909,11 @@ class sender : public batch_refuge {
     one->account.attempted();
     if (one->where && !load(one, wait)) return;
     one->in_hands = true;
-    export_result const result = call([&] { return exporter_->export_batch(one->spans, wait); });
+    export_result result = call([&] { return exporter_->export_batch(one->spans, wait); });
     one->in_hands = false;
     unreachable_ = result.what == export_result::outcome::unreachable;
     if (result.what == export_result::outcome::success) settle(from, one, result);
-    else if (result.what != export_result::outcome::too_large || !halve(from, one)) delay_or_give_up(from, one, result, wait);
+    else if (result.what != export_result::outcome::too_large || !halve(from, one, result.what)) delay_or_give_up(from, one, result, wait);
     sweep(wait);
   }
 
@@ -11888,8 +11938,8 @@ class sender : public batch_refuge {
     tell_.recovered(*exporter_, fallback_.get());
     tell_.rejected(rejected, result.message);
   }
-  // Once: a half that is too large still is lost. What is on disk stays there whole, until both have gone.
-  bool halve(batches& from, batches::iterator one) {
+  // Once: a half that is too large still is lost. What is on disk stays there whole, until both have gone. Without memory it is worth another attempt.
+  bool halve(batches& from, batches::iterator one, outcome& what) noexcept try {
     if (one->halved) return false;
     batch first;
     batch second;
@@ -11910,6 +11960,9 @@ class sender : public batch_refuge {
     }
     next_attempt_ = not_before_ = 0;
     return true;
+  } catch (...) {
+    what = outcome::retry;
+    return false;
   }
   void delay_or_give_up(batches& from, batches::iterator one, export_result const& result, export_wait& wait) {
     ++setbacks_;
@@ -12442,7 +12495,9 @@ inline void end_provider(std::shared_ptr<pipeline> which) {
     provider.complete.reset();
     provider.known_as = nullptr;
     stats_snapshot const now = stats();
-    line = account_of_losses(now, provider.reported);
+    try {
+      line = account_of_losses(now, provider.reported);
+    } catch (...) {}  // NOLINT(bugprone-empty-catch): no memory, no words: stats() has the account
     provider.reported = now;
   }
   if (!line.empty()) which->report().error(line);

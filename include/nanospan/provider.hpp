@@ -96,7 +96,9 @@ inline void end_provider(std::shared_ptr<pipeline> which) {
     provider.complete.reset();
     provider.known_as = nullptr;
     stats_snapshot const now = stats();
-    line = account_of_losses(now, provider.reported);
+    try {
+      line = account_of_losses(now, provider.reported);
+    } catch (...) {}  // NOLINT(bugprone-empty-catch): no memory, no words: stats() has the account
     provider.reported = now;
   }
   if (!line.empty()) which->report().error(line);

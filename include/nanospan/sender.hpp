@@ -30,7 +30,9 @@ class sender : public batch_refuge {
     noting noted{wait};
     export_result const result = call([&] { return exporter_->probe(noted); });
     bool const again = result.what != outcome::failure;
-    if (result.what != outcome::success && !noted.stopped) tell_.failed(result, *exporter_, again, again || has_refuge() ? refuge(!again) : "; spans will be lost");
+    if (result.what == outcome::success || noted.stopped) return;
+    if (!again && !has_refuge()) tell_.failed(result, *exporter_, again, "; spans will be lost");
+    else tell_.failed(result, *exporter_, again, refuge(!again));
   }
 
   // One attempt at the oldest batch.
@@ -46,11 +48,11 @@ class sender : public batch_refuge {
     one->account.attempted();
     if (one->where && !load(one, wait)) return;
     one->in_hands = true;
-    export_result const result = call([&] { return exporter_->export_batch(one->spans, wait); });
+    export_result result = call([&] { return exporter_->export_batch(one->spans, wait); });
     one->in_hands = false;
     unreachable_ = result.what == export_result::outcome::unreachable;
     if (result.what == export_result::outcome::success) settle(from, one, result);
-    else if (result.what != export_result::outcome::too_large || !halve(from, one)) delay_or_give_up(from, one, result, wait);
+    else if (result.what != export_result::outcome::too_large || !halve(from, one, result.what)) delay_or_give_up(from, one, result, wait);
     sweep(wait);
   }
 
@@ -75,8 +77,8 @@ class sender : public batch_refuge {
     tell_.recovered(*exporter_, fallback_.get());
     tell_.rejected(rejected, result.message);
   }
-  // Once: a half that is too large still is lost. What is on disk stays there whole, until both have gone.
-  bool halve(batches& from, batches::iterator one) {
+  // Once: a half that is too large still is lost. What is on disk stays there whole, until both have gone. Without memory it is worth another attempt.
+  bool halve(batches& from, batches::iterator one, outcome& what) noexcept try {
     if (one->halved) return false;
     batch first;
     batch second;
@@ -97,6 +99,9 @@ class sender : public batch_refuge {
     }
     next_attempt_ = not_before_ = 0;
     return true;
+  } catch (...) {
+    what = outcome::retry;
+    return false;
   }
   void delay_or_give_up(batches& from, batches::iterator one, export_result const& result, export_wait& wait) {
     ++setbacks_;

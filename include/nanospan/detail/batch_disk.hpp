@@ -26,8 +26,12 @@ class batch_disk : public batch_queue {
 
   bool disk_is_there() const noexcept { return spool_ != nullptr && monotonic_nanoseconds() >= disk_retry_; }
   // Whether a turn that begins now would begin at once.
-  bool ready(export_wait& wait) {
-    return !disk_.stuck() || run(std::make_shared<disk_job>(), [](disk_job&) {}, [](disk_job&) {}, wait);
+  bool ready(export_wait& wait) noexcept {
+    try {
+      return !disk_.stuck() || run(std::make_shared<disk_job>(), [](disk_job&) {}, [](disk_job&) {}, wait);
+    } catch (...) {  // no memory
+      return false;
+    }
   }
   void disk_hangs() noexcept {
     ++setbacks_;
@@ -41,10 +45,15 @@ class batch_disk : public batch_queue {
 
   bool adopt(export_wait& wait) {
     if (!ready(wait)) return disk_failed("the disk does not answer");
-    look_again_ = false;
     auto const job = std::make_shared<disk_job>(disk_job{spool_});
     job->found.most_bytes = spool_bytes_ - std::min(spool_bytes_, disk_bytes_);
-    run(job, disk_work::adopt, [this](disk_job& of) { join(std::move(of.found)); }, wait);
+    look_again_ = false;
+    try {
+      run(job, disk_work::adopt, [this](disk_job& of) { join(std::move(of.found)); }, wait);
+    } catch (...) {
+      look_again_ = true;
+      throw;
+    }
     return true;
   }
   // True when it is there. It is in nobody's hands but ours.
@@ -53,7 +62,13 @@ class batch_disk : public batch_queue {
     job->where.resize(1);
     job->in_flight = one->account.maybe_there();
     std::swap(job->spans, one->spans);
-    bool const answered = run(job, disk_work::put, [this, one](disk_job& of) { stored(one, of); }, wait);
+    bool answered = false;
+    try {
+      answered = run(job, disk_work::put, [this, one](disk_job& of) { stored(one, of); }, wait);
+    } catch (...) {
+      std::swap(job->spans, one->spans);
+      throw;
+    }
     if (!answered) return disk_failed("the disk does not answer");
     if (!job->done) return disk_failed(job->error);
     tell_.disk_works();
@@ -92,19 +107,25 @@ class batch_disk : public batch_queue {
     return false;
   }
   // The collector has it not, for all that it said; of halves one may be there.
-  void not_sent(batches::iterator one, export_wait& wait) {
+  void not_sent(batches::iterator one, export_wait& wait) noexcept try {
     one->forget_bytes();
     if (one->account.maybe_there() || one->of_file != queued_batch::part::whole || !ready(wait)) return;
     auto const job = std::make_shared<disk_job>(disk_job{spool_});
     job->where = {one->where};
     touch(one, job, disk_work::unmark, wait);
+  } catch (...) {  // no memory: whoever finds it after us takes it for sent
   }
   // Files that nobody needs any more.
-  void sweep(export_wait& wait) {
+  void sweep(export_wait& wait) noexcept try {
     if (unneeded_.empty() || !ready(wait)) return;
     auto const job = std::make_shared<disk_job>(disk_job{spool_});
-    job->where = std::exchange(unneeded_, {});
-    run(job, disk_work::remove, [](disk_job&) {}, wait);
+    job->where.swap(unneeded_);
+    try {
+      run(job, disk_work::remove, [](disk_job&) {}, wait);
+    } catch (...) {
+      job->where.swap(unneeded_);
+    }
+  } catch (...) {  // no memory: another time
   }
 
   // What is on disk stays there, for whoever comes.
@@ -132,23 +153,26 @@ class batch_disk : public batch_queue {
  private:
   bool run(disk_turns::job job, void (*work)(disk_job&), std::function<void(disk_job&)> then, export_wait& wait) {
     bool const before = std::exchange(aside_, true);
-    bool const done = disk_.run(std::move(job), work, std::move(then), wait);
-    aside_ = before;
-    return done;
+    struct restored {
+      bool& what;
+      bool to;
+      ~restored() { what = to; }
+    } const at_its_end{aside_, before};
+    return disk_.run(std::move(job), work, std::move(then), wait);
   }
   void join(spool::findings&& found) {
     std::uint64_t spans = 0;
     batches joined;
-    for (auto& one : found.batches) {
-      spans += one.spans;
+    for (auto const& one : found.batches) joined.emplace_back(queued_batch{batch{{}, one.spans}, 0, batch_account{one.spans}}).where = one.where;
+    for (queued_batch& one : joined) {  // all of them, or, without memory, none
+      std::uint64_t const these = one.account.spans();
+      spans += these;
       disk_bytes_ += one.where.bytes;
-      queued_batch& added = joined.emplace_back(queued_batch{batch{{}, one.spans}, 0, batch_account{one.spans}});
-      if (one.where.file.in_flight) added.account.unanswered();
-      added.where = std::move(one.where);
-      if (added.where.in->left_here()) continue;  // it is in the account
-      background.recovered.add(one.spans);
-      if (added.where.file.in_flight) background.recovered_in_flight.add(one.spans);
-      background.spooled.fetch_add(one.spans, std::memory_order_relaxed);
+      if (one.where.file.in_flight) one.account.unanswered();
+      if (one.where.in->left_here()) continue;  // it is in the account
+      background.recovered.add(these);
+      if (one.where.file.in_flight) background.recovered_in_flight.add(these);
+      background.spooled.fetch_add(these, std::memory_order_relaxed);
     }
     if (!joined.empty()) pushed_ = std::max<std::uint64_t>(pushed_, 1);
     spooled_.splice(spooled_.begin(), joined);
@@ -169,10 +193,15 @@ class batch_disk : public batch_queue {
   // Has nobody else take it meanwhile, also where that is longer than anybody waits.
   bool touch(batches::iterator one, disk_turns::job const& job, void (*work)(disk_job&), export_wait& wait) {
     one->in_hands = true;
-    return run(job, work, [one](disk_job& of) {
+    try {
+      return run(job, work, [one](disk_job& of) {
+        one->in_hands = false;
+        one->where = of.where.front();
+      }, wait);
+    } catch (...) {
       one->in_hands = false;
-      one->where = of.where.front();
-    }, wait);
+      throw;
+    }
   }
 
   disk_turns disk_;

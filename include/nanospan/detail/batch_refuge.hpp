@@ -104,9 +104,11 @@ class batch_refuge : public batch_disk {
     leaving_.splice(leaving_.end(), from, one);
     aside_due_ = 0;
   }
-  std::string refuge(bool final) const {
+  std::string refuge(bool final) const noexcept try {
     if (!final) return disk_is_there() ? "; spans wait in " + spool_->root() + " and are retried" : "; spans wait and are retried";
     return fallback_ == nullptr ? "; these spans are lost" : "; these spans go to " + fallback_->description();
+  } catch (...) {  // no memory, no words
+    return {};
   }
 
   shared<exporter> fallback_;
@@ -153,10 +155,15 @@ class batch_refuge : public batch_disk {
     std::uint64_t const needed = spool::bytes_of(one->spans.otlp.size());
     if (needed > spool_bytes_) return lose(queue_, one, export_end::spool_full), true;
     one->in_hands = true;
-    while (disk_bytes_ + needed > spool_bytes_ && evict(wait)) {}
-    bool const begins = disk_bytes_ + needed <= spool_bytes_ && ready(wait);
-    if (!begins) return one->in_hands = false;
-    return store(one, wait);
+    try {
+      while (disk_bytes_ + needed > spool_bytes_ && evict(wait)) {}
+      bool const begins = disk_bytes_ + needed <= spool_bytes_ && ready(wait);
+      if (!begins) return one->in_hands = false;
+      return store(one, wait);
+    } catch (...) {
+      one->in_hands = false;
+      throw;
+    }
   }
   // Makes room: the oldest goes.
   bool evict(export_wait& wait) {

@@ -28,24 +28,35 @@ class disk_turns {
   static constexpr std::uint64_t limit = 10'000'000'000;  // nanoseconds a turn
 
   // `work` there, then `then` here. False where the disk does not answer in time: then `then` comes with a later turn, or never; or, where an earlier one is not
-  // over, neither comes.
+  // over, neither comes. Throws std::bad_alloc, neither comes.
   bool run(job one, void (*work)(disk_job&), std::function<void(disk_job&)> then, export_wait& wait) {
     std::uint64_t const deadline = monotonic_nanoseconds() + limit;
     if (pending_ && (!on_thread([] {}, wait, deadline) || !finish())) return false;
     pending_ = one;
     then_ = std::move(then);
-    return on_thread([one, work] { work(*one); }, wait, deadline) && finish();
+    bool done = false;
+    try {
+      done = on_thread([one, work] { work(*one); }, wait, deadline);
+    } catch (...) {
+      then_ = nullptr;
+      pending_ = nullptr;
+      throw;
+    }
+    return done && finish();
   }
   bool stuck() const noexcept { return pending_ != nullptr; }
   // Goes when the turn that hangs does.
   void after_it(std::shared_ptr<void> what) noexcept { pending_->let_go = std::move(what); }
 
  private:
-  bool on_thread(std::function<void()> work, export_wait& wait, std::uint64_t deadline) {
+  // Throws std::bad_alloc before it has begun.
+  bool on_thread(std::function<void()> const& work, export_wait& wait, std::uint64_t deadline) {
     try {
       return thread_.run(work, wait, deadline);
     } catch (std::system_error const&) {
-      work();  // no thread to be had: nothing is drained meanwhile, but nothing is lost either
+      try {
+        work();  // no thread to be had: nothing is drained meanwhile, but nothing is lost either
+      } catch (...) {}  // NOLINT(bugprone-empty-catch): as on the thread
       return true;
     }
   }

@@ -38,9 +38,9 @@ class spool_directory {
   ~spool_directory() {
     if (!owner_.open() || process_ != ::getpid()) return;
     bool const nothing = files_ == 0;
-    if (nothing && ::unlink(owner_path().c_str()) == 0) ::rmdir(path_.c_str());
-    owner_ = descriptor{};  // before the next line: who takes it then has a lock of his own
     try {
+      if (nothing && ::unlink(owner_path().c_str()) == 0) ::rmdir(path_.c_str());
+      owner_ = descriptor{};  // before the next line: who takes it then has a lock of his own
       spool_names::set(name_, nothing ? spool_names::kind::unknown : spool_names::kind::left);
     } catch (...) {}  // NOLINT(bugprone-empty-catch): then nobody here takes it
   }
@@ -76,6 +76,7 @@ class spool_directory {
   static std::shared_ptr<spool_directory> adopt(std::string const& root, std::string const& name) {
     if (spool_names::of(name) == spool_names::kind::living) return nullptr;
     auto found = std::make_shared<spool_directory>(root, name);
+    found->files_ = 1;  // until list() has counted: nothing of it is removed before
     struct stat is{};
     if (::lstat(found->path_.c_str(), &is) != 0 || !S_ISDIR(is.st_mode) || is.st_uid != ::geteuid()) return nullptr;
     int const owner = ::open(found->owner_path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
