@@ -9223,7 +9223,11 @@ class line_file {
   bool rotate() {
     auto const name = [&](std::size_t number) { return number == 0 ? path_ : joined({path_, ".", std::to_string(number)}); };
     if (max_files_ == 1 && ::unlink(path_.c_str()) != 0) return false;
-    for (std::size_t number = max_files_ - 1; number != 0; --number)
+    // As far as there are any: who keeps all of them has a number without end.
+    std::size_t last = max_files_ == 1 ? 0 : 1;
+    struct stat there{};
+    while (last < max_files_ - 1 && ::lstat(name(last).c_str(), &there) == 0) ++last;
+    for (std::size_t number = last; number != 0; --number)
       if (::rename(name(number - 1).c_str(), name(number).c_str()) != 0 && errno != ENOENT) return false;
     unlock();
     file_ = descriptor{};

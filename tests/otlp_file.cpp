@@ -161,6 +161,7 @@ TEST_CASE("a file begins anew when a line would make it too large, and so many a
   SECTION("three") { files = 3; }
   SECTION("one") { files = 1; }
   SECTION("two") { files = 2; }
+  SECTION("all") { files = static_cast<std::size_t>(-1); }
   otlp_file_exporter tested{{.path = path, .max_bytes = 4 * line + 1, .max_files = files}};
   std::vector<std::string> expected;  // the youngest first
   for (int i = 10; i < 50; ++i) {
