@@ -97,6 +97,7 @@
 #include <nanospan/detail/http_answer.hpp>
 #include <nanospan/detail/http_date.hpp>
 #include <nanospan/detail/otlp_answer.hpp>
+#include <nanospan/detail/crc32.hpp>
 #include <nanospan/detail/gzip.hpp>
 #if NANOSPAN_TLS
 #include <nanospan/detail/tls_stream.hpp>

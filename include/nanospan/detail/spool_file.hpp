@@ -5,6 +5,7 @@
 // else is told by length and CRC-32. Background half.
 //   "nanospan" | version: 4 | CRC-32 of all that follows: 4 | spans: 8 | bytes of OTLP: 8
 
+#include <nanospan/detail/crc32.hpp>
 #include <nanospan/exporter.hpp>
 
 #include <array>
@@ -14,22 +15,6 @@
 #include <string_view>
 
 namespace nanospan::inline v0::detail {
-
-inline constexpr std::array<std::uint32_t, 256> spool_crc_table = [] {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t byte = 0; byte < 256; ++byte) {
-    std::uint32_t remainder = byte;
-    for (int bit = 0; bit < 8; ++bit) remainder = (remainder >> 1) ^ ((remainder & 1) != 0 ? 0xedb88320u : 0u);
-    table[byte] = remainder;
-  }
-  return table;
-}();
-// CRC-32 of ISO 3309, as in gzip; `before` is that of what came before these bytes.
-inline std::uint32_t spool_crc(std::string_view bytes, std::uint32_t before = 0) noexcept {
-  std::uint32_t remainder = ~before;
-  for (char const c : bytes) remainder = (remainder >> 8) ^ spool_crc_table[(remainder ^ static_cast<unsigned char>(c)) & 0xff];
-  return ~remainder;
-}
 
 struct spool_file {
   static constexpr std::string_view magic = "nanospan";
@@ -44,14 +29,14 @@ struct spool_file {
     put(&header[8], version, 4);
     put(&header[16], spans.span_count, 8);
     put(&header[24], spans.otlp.size(), 8);
-    put(&header[12], spool_crc(spans.otlp, spool_crc({&header[16], 16})), 4);
+    put(&header[12], crc32_of(spans.otlp, crc32_of({&header[16], 16})), 4);
     return header;
   }
   // Moves the OTLP out of a file's bytes. False, `into` as it was, for what is broken. Throws std::bad_alloc.
   static bool read(std::string&& file, batch& into) {
     std::string_view const text = file;
     if (text.size() < header_bytes || text.substr(0, magic.size()) != magic || get(text, 8, 4) != version) return false;
-    if (get(text, 24, 8) != text.size() - header_bytes || get(text, 12, 4) != spool_crc(text.substr(16))) return false;
+    if (get(text, 24, 8) != text.size() - header_bytes || get(text, 12, 4) != crc32_of(text.substr(16))) return false;
     into.span_count = static_cast<std::size_t>(get(text, 16, 8));
     file.erase(0, header_bytes);
     into.otlp = std::move(file);
