@@ -11,6 +11,7 @@
 #include <nanospan/version.hpp>
 #include <nanospan/config.hpp>
 #include <nanospan/shared.hpp>
+#include <nanospan/detail/background_counters.hpp>
 #include <nanospan/detail/memory_account.hpp>
 #include <nanospan/id.hpp>
 #include <nanospan/context.hpp>

@@ -134,6 +134,88 @@ class shared {
 
 }  // namespace nanospan::inline v0
 
+// ---- nanospan/detail/background_counters.hpp -----------------------------------------------------------------------------------
+
+// The background thread's part of the account. Here, and not with what writes it, because a forked child begins it anew also where the library that wrote it has been
+// closed.
+
+#include <array>
+
+namespace nanospan::inline v0::detail {
+
+// A counter with one writer at a time: plain loads and stores, no locked instruction.
+class counter {
+ public:
+  // Relaxed: only this thread writes it. Release: pairs with the acquire in read(), so that who sees a span settled sees it recorded.
+  NANOSPAN_DETAIL_INLINE void add(std::uint64_t n) noexcept {
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+    // In one instruction, which no signal handler that counts comes between. Every store of this processor's is a release.
+    asm("addq %1, %0" : "+m"(value_) : "er"(n) : "memory", "cc");
+#else
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release);
+#endif
+  }
+  std::uint64_t read() const noexcept { return value_.load(std::memory_order_acquire); }
+
+  void reset() noexcept { value_.store(0, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+// What became of the spans that were taken out of the rings. Written by the background thread only; here so that stats() works
+// after a provider's end.
+enum class export_end : std::uint8_t { success, rejected, export_failed, unconfirmed, queue_full, shutdown, fallback, spool_full };
+
+struct export_counters {
+  counter count;
+  counter nanoseconds;
+};
+
+struct background_counters {
+  counter recovered;
+  counter recovered_in_flight;
+  counter exported;
+  counter fallback;
+  counter rejected;
+  counter unconfirmed;
+  counter dropped_queue_full;
+  counter dropped_export_failed;
+  counter dropped_spool_full;
+  counter dropped_no_memory;
+  counter dropped_shutdown;
+  counter discarded_hook;
+  counter discarded_record_only;
+  counter discarded_inherited;
+  counter hook_failed;
+  counter passed;
+  counter passed_queue_full;
+  counter passed_shutdown;
+  counter passed_fallback;
+  counter passed_spool_full;
+  std::array<export_counters, 8> exports;  // by export_end
+  // Relaxed, both: only for reporting.
+  std::atomic<std::uint64_t> queue_bytes{0};
+  std::atomic<std::uint64_t> queue_limit_bytes{0};
+  std::atomic<std::uint64_t> spooled{0};
+
+  void reset() noexcept {
+    for (counter* one : {&recovered, &recovered_in_flight, &exported, &fallback, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_spool_full, &dropped_no_memory, &dropped_shutdown, &discarded_hook, &discarded_record_only, &discarded_inherited, &hook_failed, &passed,
+                         &passed_queue_full, &passed_shutdown, &passed_fallback, &passed_spool_full})
+      one->reset();
+    for (export_counters& one : exports) {
+      one.count.reset();
+      one.nanoseconds.reset();
+    }
+    queue_bytes.store(0, std::memory_order_relaxed);
+    queue_limit_bytes.store(0, std::memory_order_relaxed);
+    spooled.store(0, std::memory_order_relaxed);
+  }
+};
+NANOSPAN_DETAIL_SHARED inline constinit background_counters background{};
+
+}  // namespace nanospan::inline v0::detail
+
 // ---- nanospan/detail/memory_account.hpp ----------------------------------------------------------------------------------------
 
 // The account, in bytes, of what holds spans beside the rings, which have a limit of their own: blocks of spans that outgrew their buffer, the batch that is being made,
@@ -228,7 +310,6 @@ class memory_charge {
 // Trace and span ids: bytes, lowercase hex, validity, and their random generation.
 // Used by everything on both sides; the generator belongs to one thread.
 
-#include <array>
 #include <bit>
 #include <string_view>
 
@@ -2343,26 +2424,6 @@ class ring {
 namespace nanospan::inline v0 {
 namespace detail {
 
-// A counter with one writer at a time: plain loads and stores, no locked instruction.
-class counter {
- public:
-  // Relaxed: only this thread writes it. Release: pairs with the acquire in read(), so that who sees a span settled sees it recorded.
-  NANOSPAN_DETAIL_INLINE void add(std::uint64_t n) noexcept {
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
-    // In one instruction, which no signal handler that counts comes between. Every store of this processor's is a release.
-    asm("addq %1, %0" : "+m"(value_) : "er"(n) : "memory", "cc");
-#else
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release);
-#endif
-  }
-  std::uint64_t read() const noexcept { return value_.load(std::memory_order_acquire); }
-
-  void reset() noexcept { value_.store(0, std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t> value_{0};
-};
-
 // What the system is asked for in the course of recording leaves errno alone: a signal handler may record, and whoever looks at errno
 // after a span has ended.
 class errno_kept {
@@ -2545,14 +2606,15 @@ inline void forget_parent() noexcept {
   registry.ring_memory_bytes.store(ring_memory, std::memory_order_relaxed);
   registry.dropped_no_slot.store(0, std::memory_order_relaxed);
   span_memory.reset();
+  background.reset();
   registry.forked_at_ticks.store(raw_ticks(), std::memory_order_relaxed);
   registry.forked_at_nanoseconds.store(monotonic_nanoseconds(), std::memory_order_relaxed);
   registry.forks.fetch_add(1, std::memory_order_relaxed);
   if (this_thread.slot != nullptr) this_thread.random.seed();
 }
 
-// False where there is no memory for it: the next thread's first span tries again.
-inline bool hook_forks() noexcept {
+// False where there is no memory for it: the next thread's first span tries again. Shared, as acquire_slot() is: a provider's library hooks, too.
+NANOSPAN_DETAIL_SHARED NANOSPAN_DETAIL_COLD inline bool hook_forks() noexcept {
   // Relaxed: whichever thread is first hooks; a fork that another thread makes meanwhile is not its child's first span.
   if (registry.fork_hooked.exchange(true, std::memory_order_relaxed) || ::pthread_atfork(nullptr, nullptr, forget_parent) == 0) return true;
   registry.fork_hooked.store(false, std::memory_order_relaxed);
@@ -5156,61 +5218,6 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   /// std::bad_alloc; body with the implementation.
   std::string text() const;
 };
-
-namespace detail {
-
-// What became of the spans that were taken out of the rings. Written by the background thread only; here so that stats() works
-// after a provider's end.
-enum class export_end : std::uint8_t { success, rejected, export_failed, unconfirmed, queue_full, shutdown, fallback, spool_full };
-
-struct export_counters {
-  counter count;
-  counter nanoseconds;
-};
-
-struct background_counters {
-  counter recovered;
-  counter recovered_in_flight;
-  counter exported;
-  counter fallback;
-  counter rejected;
-  counter unconfirmed;
-  counter dropped_queue_full;
-  counter dropped_export_failed;
-  counter dropped_spool_full;
-  counter dropped_no_memory;
-  counter dropped_shutdown;
-  counter discarded_hook;
-  counter discarded_record_only;
-  counter discarded_inherited;
-  counter hook_failed;
-  counter passed;
-  counter passed_queue_full;
-  counter passed_shutdown;
-  counter passed_fallback;
-  counter passed_spool_full;
-  std::array<export_counters, 8> exports;  // by export_end
-  // Relaxed, both: only for reporting.
-  std::atomic<std::uint64_t> queue_bytes{0};
-  std::atomic<std::uint64_t> queue_limit_bytes{0};
-  std::atomic<std::uint64_t> spooled{0};
-
-  void reset() noexcept {
-    for (counter* one : {&recovered, &recovered_in_flight, &exported, &fallback, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_spool_full, &dropped_no_memory, &dropped_shutdown, &discarded_hook, &discarded_record_only, &discarded_inherited, &hook_failed, &passed,
-                         &passed_queue_full, &passed_shutdown, &passed_fallback, &passed_spool_full})
-      one->reset();
-    for (export_counters& one : exports) {
-      one.count.reset();
-      one.nanoseconds.reset();
-    }
-    queue_bytes.store(0, std::memory_order_relaxed);
-    queue_limit_bytes.store(0, std::memory_order_relaxed);
-    spooled.store(0, std::memory_order_relaxed);
-  }
-};
-NANOSPAN_DETAIL_SHARED inline constinit background_counters background{};
-
-}  // namespace detail
 
 /// The account of this process so far. Any thread, no lock; cost: a walk over the threads' slots.
 inline stats_snapshot stats() noexcept {
@@ -12511,7 +12518,6 @@ inline void at_exit() {
 // another program next.
 inline void in_forked_child() {
   auto& provider = the_provider();
-  background.reset();
   provider.reported = {};
   if (provider.current != nullptr) {
     leave_alone(std::exchange(provider.current, nullptr));

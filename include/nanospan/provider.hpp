@@ -115,7 +115,6 @@ inline void at_exit() {
 // another program next.
 inline void in_forked_child() {
   auto& provider = the_provider();
-  background.reset();
   provider.reported = {};
   if (provider.current != nullptr) {
     leave_alone(std::exchange(provider.current, nullptr));

@@ -7,7 +7,6 @@
 
 #include <nanospan/thread_ring.hpp>
 
-#include <array>
 #include <string>
 
 namespace nanospan::inline v0 {
@@ -94,61 +93,6 @@ struct NANOSPAN_DETAIL_SHARED stats_snapshot {
   /// std::bad_alloc; body with the implementation.
   std::string text() const;
 };
-
-namespace detail {
-
-// What became of the spans that were taken out of the rings. Written by the background thread only; here so that stats() works
-// after a provider's end.
-enum class export_end : std::uint8_t { success, rejected, export_failed, unconfirmed, queue_full, shutdown, fallback, spool_full };
-
-struct export_counters {
-  counter count;
-  counter nanoseconds;
-};
-
-struct background_counters {
-  counter recovered;
-  counter recovered_in_flight;
-  counter exported;
-  counter fallback;
-  counter rejected;
-  counter unconfirmed;
-  counter dropped_queue_full;
-  counter dropped_export_failed;
-  counter dropped_spool_full;
-  counter dropped_no_memory;
-  counter dropped_shutdown;
-  counter discarded_hook;
-  counter discarded_record_only;
-  counter discarded_inherited;
-  counter hook_failed;
-  counter passed;
-  counter passed_queue_full;
-  counter passed_shutdown;
-  counter passed_fallback;
-  counter passed_spool_full;
-  std::array<export_counters, 8> exports;  // by export_end
-  // Relaxed, both: only for reporting.
-  std::atomic<std::uint64_t> queue_bytes{0};
-  std::atomic<std::uint64_t> queue_limit_bytes{0};
-  std::atomic<std::uint64_t> spooled{0};
-
-  void reset() noexcept {
-    for (counter* one : {&recovered, &recovered_in_flight, &exported, &fallback, &rejected, &unconfirmed, &dropped_queue_full, &dropped_export_failed, &dropped_spool_full, &dropped_no_memory, &dropped_shutdown, &discarded_hook, &discarded_record_only, &discarded_inherited, &hook_failed, &passed,
-                         &passed_queue_full, &passed_shutdown, &passed_fallback, &passed_spool_full})
-      one->reset();
-    for (export_counters& one : exports) {
-      one.count.reset();
-      one.nanoseconds.reset();
-    }
-    queue_bytes.store(0, std::memory_order_relaxed);
-    queue_limit_bytes.store(0, std::memory_order_relaxed);
-    spooled.store(0, std::memory_order_relaxed);
-  }
-};
-NANOSPAN_DETAIL_SHARED inline constinit background_counters background{};
-
-}  // namespace detail
 
 /// The account of this process so far. Any thread, no lock; cost: a walk over the threads' slots.
 inline stats_snapshot stats() noexcept {

@@ -6,6 +6,7 @@
 
 #include <nanospan/clock.hpp>
 #include <nanospan/context.hpp>
+#include <nanospan/detail/background_counters.hpp>
 #include <nanospan/detail/memory_account.hpp>
 #include <nanospan/ring.hpp>
 
@@ -18,26 +19,6 @@
 
 namespace nanospan::inline v0 {
 namespace detail {
-
-// A counter with one writer at a time: plain loads and stores, no locked instruction.
-class counter {
- public:
-  // Relaxed: only this thread writes it. Release: pairs with the acquire in read(), so that who sees a span settled sees it recorded.
-  NANOSPAN_DETAIL_INLINE void add(std::uint64_t n) noexcept {
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
-    // In one instruction, which no signal handler that counts comes between. Every store of this processor's is a release.
-    asm("addq %1, %0" : "+m"(value_) : "er"(n) : "memory", "cc");
-#else
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release);
-#endif
-  }
-  std::uint64_t read() const noexcept { return value_.load(std::memory_order_acquire); }
-
-  void reset() noexcept { value_.store(0, std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t> value_{0};
-};
 
 // What the system is asked for in the course of recording leaves errno alone: a signal handler may record, and whoever looks at errno
 // after a span has ended.
@@ -221,14 +202,15 @@ inline void forget_parent() noexcept {
   registry.ring_memory_bytes.store(ring_memory, std::memory_order_relaxed);
   registry.dropped_no_slot.store(0, std::memory_order_relaxed);
   span_memory.reset();
+  background.reset();
   registry.forked_at_ticks.store(raw_ticks(), std::memory_order_relaxed);
   registry.forked_at_nanoseconds.store(monotonic_nanoseconds(), std::memory_order_relaxed);
   registry.forks.fetch_add(1, std::memory_order_relaxed);
   if (this_thread.slot != nullptr) this_thread.random.seed();
 }
 
-// False where there is no memory for it: the next thread's first span tries again.
-inline bool hook_forks() noexcept {
+// False where there is no memory for it: the next thread's first span tries again. Shared, as acquire_slot() is: a provider's library hooks, too.
+NANOSPAN_DETAIL_SHARED NANOSPAN_DETAIL_COLD inline bool hook_forks() noexcept {
   // Relaxed: whichever thread is first hooks; a fork that another thread makes meanwhile is not its child's first span.
   if (registry.fork_hooked.exchange(true, std::memory_order_relaxed) || ::pthread_atfork(nullptr, nullptr, forget_parent) == 0) return true;
   registry.fork_hooked.store(false, std::memory_order_relaxed);
