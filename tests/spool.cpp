@@ -519,6 +519,31 @@ TEST_CASE("batches that a full disk does not take wait in memory, and go there w
   }
 }
 
+// ---- a disk that hangs ------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Nothing that a test may have hangs in the kernel: rename() does, where it is told to, for the whole program.
+struct hanging_disk {
+  std::atomic<bool> hangs{false};
+  std::atomic<int> reached{0};
+  std::atomic<int> passed{0};
+};
+hanging_disk disk;
+
+std::size_t threads() { return static_cast<std::size_t>(std::distance(files::directory_iterator{"/proc/self/task"}, files::directory_iterator{})); }
+
+}  // namespace
+
+extern "C" int rename(char const* from, char const* to) noexcept {
+  if (disk.hangs) {
+    ++disk.reached;
+    disk.hangs.wait(true);
+    ++disk.passed;
+  }
+  return ::renameat(AT_FDCWD, from, AT_FDCWD, to);
+}
+
 // ---- through a provider -----------------------------------------------------------------------------------------------------
 
 namespace {
@@ -596,7 +621,10 @@ TEST_CASE("what an exporter that hangs leaves at the end is in the spool, and re
     auto with = quiet(std::make_shared<hanging_exporter>());
     with.spool_directory = directory.path();
     nanospan::tracer_provider const tracing{std::move(with)};
-    record(500);
+    for (int i = 0; i < 10; ++i) {
+      record(50);
+      REQUIRE(nanospan::drain());  // what the smallest ring holds, which may be an earlier test's
+    }
   }
   auto now = nanospan::stats();
   CHECK(balanced(now));
@@ -620,4 +648,44 @@ TEST_CASE("what an exporter that hangs leaves at the end is in the spool, and re
   CHECK(now.held == before.held);
   CHECK(now.recovered == before.recovered);
   CHECK(directories_in(directory.path()) == 0);
+}
+
+TEST_CASE("a spool whose disk hangs keeps no ring from being drained, and no end from coming") {
+  temporary_directory const directory;
+  bool const while_spooling = GENERATE(true, false);  // else while a batch is fetched to be sent
+  CAPTURE(while_spooling);
+  disk.reached = disk.passed = 0;
+  auto const before = nanospan::stats();
+  std::size_t const threads_before = threads();
+  if (!while_spooling) {
+    leave_behind(directory.path(), {"left"});
+    disk.hangs = true;  // reading it begins with a mark that it is being sent
+  }
+  std::uint64_t end_begins = 0;
+  {
+    auto with = quiet(std::make_shared<hanging_exporter>());
+    with.spool_directory = directory.path();
+    nanospan::tracer_provider const tracing{std::move(with)};
+    if (while_spooling) disk.hangs = true;
+    std::uint64_t recorded = 0;
+    for (int i = 0; i < 40; ++i) {
+      record(50);
+      recorded += 50;
+      REQUIRE(nanospan::drain());
+    }
+    CHECK(nanospan::stats().ended - before.ended == recorded);
+    if (!while_spooling) REQUIRE(comes_true([&] { return disk.reached > 0; }));
+    end_begins = detail::monotonic_nanoseconds();
+  }
+  CHECK(detail::monotonic_nanoseconds() - end_begins < detail::disk_turns::limit);  // nobody has waited for the disk
+  CHECK(disk.reached == 1);
+  CHECK(disk.passed == 0);
+  auto const now = nanospan::stats();
+  CHECK(balanced(now));
+  CHECK(now.dropped.ring_full == before.dropped.ring_full);
+  CHECK(now.dropped.total() - before.dropped.total() + now.unconfirmed - before.unconfirmed + now.held - before.held == 2'000 + (while_spooling ? 0u : 1u));
+  disk.hangs = false;
+  disk.hangs.notify_all();
+  REQUIRE(comes_true([&] { return threads() == threads_before; }));
+  CHECK(disk.passed == 1);
 }
