@@ -28,16 +28,10 @@ class configuration {
   configuration(options& with, environment const& env) : options_{with}, env_{env} {}
 
   void check() const {
-    auto const require = [](bool holds, std::string const& text) {
-      if (!holds) throw configuration_error{text};
-    };
-    auto const is = [](char const* name, auto value, char const* must) {
-      return joined({"options.", name, " is ", std::to_string(value), "; it must be ", must});
-    };
     complete_ring_memory();
     options const& o = options_;
-    require(o.max_batch_bytes >= 1024 && o.max_batch_bytes <= 16u << 20, is("max_batch_bytes", o.max_batch_bytes, "from 1 KiB to 16 MiB"));
-    require(o.max_queue_bytes == 0 || o.max_queue_bytes >= o.max_batch_bytes, is("max_queue_bytes", o.max_queue_bytes, "at least max_batch_bytes"));
+    require(o.max_batch_bytes >= 1024 && o.max_batch_bytes <= 16u << 20, "max_batch_bytes", o.max_batch_bytes, "from 1 KiB to 16 MiB");
+    require(o.max_queue_bytes == 0 || o.max_queue_bytes >= o.max_batch_bytes, "max_queue_bytes", o.max_queue_bytes, "at least max_batch_bytes");
     struct {
       char const* name;
       std::size_t value;
@@ -46,28 +40,27 @@ class configuration {
                         {"limits.link_count", o.limits.link_count},
                         {"limits.attribute_count_per_event", o.limits.attribute_count_per_event},
                         {"limits.attribute_count_per_link", o.limits.attribute_count_per_link}};
-    for (auto const& [name, value] : counts) require(value == span_limits::unset || value <= span_limits::greatest_count, is(name, value, "at most 4096"));
-    require(std::has_single_bit(o.ring_bytes) && o.ring_bytes >= 16384 && o.ring_bytes <= 1u << 30,
-            is("ring_bytes", o.ring_bytes, "a power of two from 16 KiB to 1 GiB"));
-    require(o.ring_memory_limit_bytes / 2 >= o.ring_bytes, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least twice options.ring_bytes"));
-    require(o.ring_memory_limit_bytes <= std::size_t{1} << 40, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at most 1 TiB"));
+    for (auto const& [name, value] : counts) require(value == span_limits::unset || value <= span_limits::greatest_count, name, value, "at most 4096");
+    require(std::has_single_bit(o.ring_bytes) && o.ring_bytes >= 16384 && o.ring_bytes <= 1u << 30, "ring_bytes", o.ring_bytes, "a power of two from 16 KiB to 1 GiB");
+    require(o.ring_memory_limit_bytes / 2 >= o.ring_bytes, "ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least twice options.ring_bytes");
+    require(o.ring_memory_limit_bytes <= std::size_t{1} << 40, "ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at most 1 TiB");
     std::size_t const least = sum(o.ring_memory_limit_bytes, 2 * o.max_batch_bytes);
-    require(o.memory_limit_bytes == 0 || o.memory_limit_bytes >= least, is("memory_limit_bytes", o.memory_limit_bytes,
-            joined({"at least options.ring_memory_limit_bytes and twice options.max_batch_bytes, which is ", std::to_string(least)}).c_str()));
+    require(o.memory_limit_bytes == 0 || o.memory_limit_bytes >= least, "memory_limit_bytes", o.memory_limit_bytes,
+            joined({"at least options.ring_memory_limit_bytes and twice options.max_batch_bytes, which is ", std::to_string(least)}));
     for (std::string const& key : o.baggage_attributes)
-      require(is_token(key), joined({"options.baggage_attributes has \"", key, "\"; no key of baggage is like that"}));
-    require(o.background_name.size() <= 15, joined({"options.background_name is \"", o.background_name, "\"; it must have at most 15 bytes"}));
-    require(o.background_cpu >= -1 && o.background_cpu < guest_settings::cpu_count, is("background_cpu", o.background_cpu, "-1 or the number of a CPU"));
-    require(o.background_nice >= -20 && o.background_nice <= 19, is("background_nice", o.background_nice, "from -20 to 19"));
-    require(o.background_realtime_priority >= 0 && o.background_realtime_priority <= 99,
-            is("background_realtime_priority", o.background_realtime_priority, "from 0 to 99"));
+      if (!is_token(key)) throw configuration_error{joined({"options.baggage_attributes has \"", key, "\"; no key of baggage is like that"})};
+    if (o.background_name.size() > 15) throw configuration_error{joined({"options.background_name is \"", o.background_name, "\"; it must have at most 15 bytes"})};
+    require(o.background_cpu >= -1 && o.background_cpu < guest_settings::cpu_count, "background_cpu", o.background_cpu, "-1 or the number of a CPU");
+    require(o.background_nice >= -20 && o.background_nice <= 19, "background_nice", o.background_nice, "from -20 to 19");
+    require(o.background_realtime_priority >= 0 && o.background_realtime_priority <= 99, "background_realtime_priority", o.background_realtime_priority, "from 0 to 99");
     struct {
       char const* name;
       duration value;
       bool may_be_unset;
     } const durations[] = {{"export_timeout", o.export_timeout, true}, {"retry_limit", o.retry_limit, true}, {"schedule_delay", o.schedule_delay, true}, {"shutdown_limit", o.shutdown_limit, false}};
     for (auto const& [name, value, may_be_unset] : durations)
-      require(value >= duration{} || (may_be_unset && value == duration::unset()), joined({"options.", name, " is ", std::to_string(value.nanoseconds()), " ns; it must not be negative"}));
+      if (value < duration{} && !(may_be_unset && value == duration::unset()))
+        throw configuration_error{joined({"options.", name, " is ", std::to_string(value.nanoseconds()), " ns; it must not be negative"})};
   }
 
   // False where nothing is to be exported.
@@ -85,6 +78,10 @@ class configuration {
   }
 
  private:
+  template <typename Number>
+  NANOSPAN_DETAIL_OUT_OF_LINE static void require(bool holds, char const* name, Number value, std::string_view must) {
+    if (!holds) throw configuration_error{joined({"options.", name, " is ", std::to_string(value), "; it must be ", must})};
+  }
   static constexpr std::size_t sum(std::size_t a, std::size_t b) noexcept { return a > ~std::size_t{0} - b ? ~std::size_t{0} : a + b; }
   void complete_ring_memory() const {
     if (options_.ring_memory_limit_bytes != 0) return;
