@@ -238,7 +238,7 @@ class collected_span {
   std::unique_ptr<entry_view[]> links_;
   std::size_t link_count_ = 0;
   std::size_t entry_bytes_ = 0;
-  std::deque<kept_entry> kept_;
+  std::vector<kept_entry> kept_;  // their bytes stay where they are
   std::list<edited_event> edited_;  // an editable_attributes refers to one
 };
 

@@ -45,7 +45,7 @@ class resource {
         return;
       }
     }
-    attributes_.emplace_back(key, std::move(value));
+    added(attributes_, key) = std::move(value);
   }
 
   attribute_list const& attributes() const noexcept { return attributes_; }
@@ -68,11 +68,12 @@ class resource {
  private:
   static resource defaults() {
     std::string const path = executable_path();
-    return {{{"service.name", path.empty() ? "unknown_service" : "unknown_service:" + file_name(path)},
-             {"telemetry.sdk.name", "nanospan"},
-             {"telemetry.sdk.language", "cpp"},
-             {"telemetry.sdk.version", NANOSPAN_VERSION}},
-            ""};
+    resource made;
+    add_text(made.attributes_, "service.name", joined({"unknown_service", path.empty() ? "" : ":", file_name(path)}));
+    add_text(made.attributes_, "telemetry.sdk.name", "nanospan");
+    add_text(made.attributes_, "telemetry.sdk.language", "cpp");
+    add_text(made.attributes_, "telemetry.sdk.version", NANOSPAN_VERSION);
+    return made;
   }
   static bool detected_any(resource_detectors const& which) noexcept {
     return which.service_instance || which.process_id || which.host_name || which.os_type || which.process || which.process_command || which.host || which.os;

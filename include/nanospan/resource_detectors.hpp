@@ -110,15 +110,24 @@ inline std::optional<std::string> creation_time(std::string_view process, std::s
   return joined({text, std::string_view{milliseconds}.substr(1), "Z"});
 }
 
+// The value of another attribute.
+NANOSPAN_DETAIL_OUT_OF_LINE inline attribute_value& added(attribute_list& to, std::string_view key) {
+  auto& [name, value] = to.emplace_back();
+  name = key;
+  return value;
+}
+// Nothing where there is no text.
+NANOSPAN_DETAIL_OUT_OF_LINE inline void add_text(attribute_list& to, std::string_view key, std::string_view text) {
+  if (!text.empty()) added(to, key) = std::string{text};
+}
+
 inline attribute_list detect(resource_detectors const& which) {
   attribute_list found;
-  auto const add = [&](char const* key, std::string value) {
-    if (!value.empty()) found.emplace_back(key, std::move(value));
-  };
+  auto const add = [&](std::string_view key, std::string_view text) { add_text(found, key, text); };
   utsname system{};
   if (::uname(&system) < 0) system = {};
   if (which.service_instance) add("service.instance.id", random_uuid());
-  if (which.process_id) found.emplace_back("process.pid", std::int64_t{::getpid()});
+  if (which.process_id) added(found, "process.pid") = std::int64_t{::getpid()};
   if (which.host_name) add("host.name", system.nodename);
   if (which.os_type) add("os.type", os_type(system.sysname));
   if (which.process) {
@@ -135,7 +144,7 @@ inline attribute_list detect(resource_detectors const& which) {
     std::string line = read_file("/proc/self/cmdline");
     while (!line.empty() && line.back() == '\0') line.pop_back();
     for (char& c : line) c = c == '\0' ? ' ' : c;
-    add("process.command_line", std::move(line));
+    add("process.command_line", line);
   }
   if (which.host) {
     std::string id = read_file("/etc/machine-id");
@@ -147,8 +156,9 @@ inline attribute_list detect(resource_detectors const& which) {
     std::string release = read_file("/etc/os-release");
     if (release.empty()) release = read_file("/usr/lib/os-release");
     std::string const name = os_release_value(release, "NAME");
-    add("os.name", name.empty() ? system.sysname : name);
-    add("os.version", name.empty() ? system.release : os_release_value(release, "VERSION_ID"));
+    add("os.name", name.empty() ? system.sysname : std::string_view{name});
+    if (name.empty()) add("os.version", system.release);
+    else add("os.version", os_release_value(release, "VERSION_ID"));
   }
   return found;
 }
