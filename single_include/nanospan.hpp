@@ -7387,7 +7387,7 @@ class collected_span {
   std::unique_ptr<entry_view[]> links_;
   std::size_t link_count_ = 0;
   std::size_t entry_bytes_ = 0;
-  std::deque<kept_entry> kept_;
+  std::vector<kept_entry> kept_;  // their bytes stay where they are
   std::list<edited_event> edited_;  // an editable_attributes refers to one
 };
 
@@ -7548,16 +7548,10 @@ class configuration {
   configuration(options& with, environment const& env) : options_{with}, env_{env} {}
 
   void check() const {
-    auto const require = [](bool holds, std::string const& text) {
-      if (!holds) throw configuration_error{text};
-    };
-    auto const is = [](char const* name, auto value, char const* must) {
-      return joined({"options.", name, " is ", std::to_string(value), "; it must be ", must});
-    };
     complete_ring_memory();
     options const& o = options_;
-    require(o.max_batch_bytes >= 1024 && o.max_batch_bytes <= 16u << 20, is("max_batch_bytes", o.max_batch_bytes, "from 1 KiB to 16 MiB"));
-    require(o.max_queue_bytes == 0 || o.max_queue_bytes >= o.max_batch_bytes, is("max_queue_bytes", o.max_queue_bytes, "at least max_batch_bytes"));
+    require(o.max_batch_bytes >= 1024 && o.max_batch_bytes <= 16u << 20, "max_batch_bytes", o.max_batch_bytes, "from 1 KiB to 16 MiB");
+    require(o.max_queue_bytes == 0 || o.max_queue_bytes >= o.max_batch_bytes, "max_queue_bytes", o.max_queue_bytes, "at least max_batch_bytes");
     struct {
       char const* name;
       std::size_t value;
@@ -7566,28 +7560,27 @@ class configuration {
                         {"limits.link_count", o.limits.link_count},
                         {"limits.attribute_count_per_event", o.limits.attribute_count_per_event},
                         {"limits.attribute_count_per_link", o.limits.attribute_count_per_link}};
-    for (auto const& [name, value] : counts) require(value == span_limits::unset || value <= span_limits::greatest_count, is(name, value, "at most 4096"));
-    require(std::has_single_bit(o.ring_bytes) && o.ring_bytes >= 16384 && o.ring_bytes <= 1u << 30,
-            is("ring_bytes", o.ring_bytes, "a power of two from 16 KiB to 1 GiB"));
-    require(o.ring_memory_limit_bytes / 2 >= o.ring_bytes, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least twice options.ring_bytes"));
-    require(o.ring_memory_limit_bytes <= std::size_t{1} << 40, is("ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at most 1 TiB"));
+    for (auto const& [name, value] : counts) require(value == span_limits::unset || value <= span_limits::greatest_count, name, value, "at most 4096");
+    require(std::has_single_bit(o.ring_bytes) && o.ring_bytes >= 16384 && o.ring_bytes <= 1u << 30, "ring_bytes", o.ring_bytes, "a power of two from 16 KiB to 1 GiB");
+    require(o.ring_memory_limit_bytes / 2 >= o.ring_bytes, "ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at least twice options.ring_bytes");
+    require(o.ring_memory_limit_bytes <= std::size_t{1} << 40, "ring_memory_limit_bytes", o.ring_memory_limit_bytes, "at most 1 TiB");
     std::size_t const least = sum(o.ring_memory_limit_bytes, 2 * o.max_batch_bytes);
-    require(o.memory_limit_bytes == 0 || o.memory_limit_bytes >= least, is("memory_limit_bytes", o.memory_limit_bytes,
-            joined({"at least options.ring_memory_limit_bytes and twice options.max_batch_bytes, which is ", std::to_string(least)}).c_str()));
+    require(o.memory_limit_bytes == 0 || o.memory_limit_bytes >= least, "memory_limit_bytes", o.memory_limit_bytes,
+            joined({"at least options.ring_memory_limit_bytes and twice options.max_batch_bytes, which is ", std::to_string(least)}));
     for (std::string const& key : o.baggage_attributes)
-      require(is_token(key), joined({"options.baggage_attributes has \"", key, "\"; no key of baggage is like that"}));
-    require(o.background_name.size() <= 15, joined({"options.background_name is \"", o.background_name, "\"; it must have at most 15 bytes"}));
-    require(o.background_cpu >= -1 && o.background_cpu < guest_settings::cpu_count, is("background_cpu", o.background_cpu, "-1 or the number of a CPU"));
-    require(o.background_nice >= -20 && o.background_nice <= 19, is("background_nice", o.background_nice, "from -20 to 19"));
-    require(o.background_realtime_priority >= 0 && o.background_realtime_priority <= 99,
-            is("background_realtime_priority", o.background_realtime_priority, "from 0 to 99"));
+      if (!is_token(key)) throw configuration_error{joined({"options.baggage_attributes has \"", key, "\"; no key of baggage is like that"})};
+    if (o.background_name.size() > 15) throw configuration_error{joined({"options.background_name is \"", o.background_name, "\"; it must have at most 15 bytes"})};
+    require(o.background_cpu >= -1 && o.background_cpu < guest_settings::cpu_count, "background_cpu", o.background_cpu, "-1 or the number of a CPU");
+    require(o.background_nice >= -20 && o.background_nice <= 19, "background_nice", o.background_nice, "from -20 to 19");
+    require(o.background_realtime_priority >= 0 && o.background_realtime_priority <= 99, "background_realtime_priority", o.background_realtime_priority, "from 0 to 99");
     struct {
       char const* name;
       duration value;
       bool may_be_unset;
     } const durations[] = {{"export_timeout", o.export_timeout, true}, {"retry_limit", o.retry_limit, true}, {"schedule_delay", o.schedule_delay, true}, {"shutdown_limit", o.shutdown_limit, false}};
     for (auto const& [name, value, may_be_unset] : durations)
-      require(value >= duration{} || (may_be_unset && value == duration::unset()), joined({"options.", name, " is ", std::to_string(value.nanoseconds()), " ns; it must not be negative"}));
+      if (value < duration{} && !(may_be_unset && value == duration::unset()))
+        throw configuration_error{joined({"options.", name, " is ", std::to_string(value.nanoseconds()), " ns; it must not be negative"})};
   }
 
   // False where nothing is to be exported.
@@ -7605,6 +7598,10 @@ class configuration {
   }
 
  private:
+  template <typename Number>
+  NANOSPAN_DETAIL_OUT_OF_LINE static void require(bool holds, char const* name, Number value, std::string_view must) {
+    if (!holds) throw configuration_error{joined({"options.", name, " is ", std::to_string(value), "; it must be ", must})};
+  }
   static constexpr std::size_t sum(std::size_t a, std::size_t b) noexcept { return a > ~std::size_t{0} - b ? ~std::size_t{0} : a + b; }
   void complete_ring_memory() const {
     if (options_.ring_memory_limit_bytes != 0) return;
@@ -7806,15 +7803,24 @@ inline std::optional<std::string> creation_time(std::string_view process, std::s
   return joined({text, std::string_view{milliseconds}.substr(1), "Z"});
 }
 
+// The value of another attribute.
+NANOSPAN_DETAIL_OUT_OF_LINE inline attribute_value& added(attribute_list& to, std::string_view key) {
+  auto& [name, value] = to.emplace_back();
+  name = key;
+  return value;
+}
+// Nothing where there is no text.
+NANOSPAN_DETAIL_OUT_OF_LINE inline void add_text(attribute_list& to, std::string_view key, std::string_view text) {
+  if (!text.empty()) added(to, key) = std::string{text};
+}
+
 inline attribute_list detect(resource_detectors const& which) {
   attribute_list found;
-  auto const add = [&](char const* key, std::string value) {
-    if (!value.empty()) found.emplace_back(key, std::move(value));
-  };
+  auto const add = [&](std::string_view key, std::string_view text) { add_text(found, key, text); };
   utsname system{};
   if (::uname(&system) < 0) system = {};
   if (which.service_instance) add("service.instance.id", random_uuid());
-  if (which.process_id) found.emplace_back("process.pid", std::int64_t{::getpid()});
+  if (which.process_id) added(found, "process.pid") = std::int64_t{::getpid()};
   if (which.host_name) add("host.name", system.nodename);
   if (which.os_type) add("os.type", os_type(system.sysname));
   if (which.process) {
@@ -7831,7 +7837,7 @@ inline attribute_list detect(resource_detectors const& which) {
     std::string line = read_file("/proc/self/cmdline");
     while (!line.empty() && line.back() == '\0') line.pop_back();
     for (char& c : line) c = c == '\0' ? ' ' : c;
-    add("process.command_line", std::move(line));
+    add("process.command_line", line);
   }
   if (which.host) {
     std::string id = read_file("/etc/machine-id");
@@ -7843,8 +7849,9 @@ inline attribute_list detect(resource_detectors const& which) {
     std::string release = read_file("/etc/os-release");
     if (release.empty()) release = read_file("/usr/lib/os-release");
     std::string const name = os_release_value(release, "NAME");
-    add("os.name", name.empty() ? system.sysname : name);
-    add("os.version", name.empty() ? system.release : os_release_value(release, "VERSION_ID"));
+    add("os.name", name.empty() ? system.sysname : std::string_view{name});
+    if (name.empty()) add("os.version", system.release);
+    else add("os.version", os_release_value(release, "VERSION_ID"));
   }
   return found;
 }
@@ -7892,7 +7899,7 @@ class resource {
         return;
       }
     }
-    attributes_.emplace_back(key, std::move(value));
+    added(attributes_, key) = std::move(value);
   }
 
   attribute_list const& attributes() const noexcept { return attributes_; }
@@ -7915,11 +7922,12 @@ class resource {
  private:
   static resource defaults() {
     std::string const path = executable_path();
-    return {{{"service.name", path.empty() ? "unknown_service" : "unknown_service:" + file_name(path)},
-             {"telemetry.sdk.name", "nanospan"},
-             {"telemetry.sdk.language", "cpp"},
-             {"telemetry.sdk.version", NANOSPAN_VERSION}},
-            ""};
+    resource made;
+    add_text(made.attributes_, "service.name", joined({"unknown_service", path.empty() ? "" : ":", file_name(path)}));
+    add_text(made.attributes_, "telemetry.sdk.name", "nanospan");
+    add_text(made.attributes_, "telemetry.sdk.language", "cpp");
+    add_text(made.attributes_, "telemetry.sdk.version", NANOSPAN_VERSION);
+    return made;
   }
   static bool detected_any(resource_detectors const& which) noexcept {
     return which.service_instance || which.process_id || which.host_name || which.os_type || which.process || which.process_command || which.host || which.os;
@@ -11485,8 +11493,8 @@ namespace nanospan::inline v0::detail {
 
 class batch_disk : public batch_queue {
  public:
-  batch_disk(shared<exporter> to, std::size_t queue_bytes, messages report, back_off delay, std::string const& directory, std::uint64_t limit_bytes)
-      : batch_queue{std::move(to), queue_bytes, report}, delay_{delay}, spool_{directory.empty() ? nullptr : std::make_shared<spool>(directory)}, spool_bytes_{limit_bytes}, look_again_{spool_ != nullptr} {}
+  batch_disk(shared<exporter> to, std::size_t queue_bytes, messages report, back_off delay, std::string const& directory, std::uint64_t limit_bytes, std::uint64_t between_looks)
+      : batch_queue{std::move(to), queue_bytes, report}, delay_{delay}, spool_{directory.empty() ? nullptr : std::make_shared<spool>(directory)}, spool_bytes_{limit_bytes}, between_looks_{between_looks}, next_look_{spool_ == nullptr ? ~std::uint64_t{0} : 0} {}
 
  protected:
   // True as long as it is there.
@@ -11516,16 +11524,11 @@ class batch_disk : public batch_queue {
   }
 
   bool adopt(export_wait& wait) {
+    next_look_ = monotonic_nanoseconds() + between_looks_;  // a process may end, or be killed, while this one lives
     if (!ready(wait)) return disk_failed("the disk does not answer");
     auto const job = std::make_shared<disk_job>(disk_job{spool_});
     job->found.most_bytes = spool_bytes_ - std::min(spool_bytes_, disk_bytes_);
-    look_again_ = false;
-    try {
-      run(job, disk_work::adopt, [this](disk_job& of) { join(std::move(of.found)); }, wait);
-    } catch (...) {
-      look_again_ = true;
-      throw;
-    }
+    run(job, disk_work::adopt, [this](disk_job& of) { join(std::move(of.found)); }, wait);
     return true;
   }
   // True when it is there. It is in nobody's hands but ours.
@@ -11619,7 +11622,8 @@ class batch_disk : public batch_queue {
   std::shared_ptr<spool> spool_;
   std::uint64_t spool_bytes_;
   std::uint64_t disk_retry_ = 0;
-  bool look_again_;     // there may be spools of others
+  std::uint64_t between_looks_;
+  std::uint64_t next_look_;  // for spools of others
   bool aside_ = false;  // at the disk, or at what batch_refuge does
 
  private:
@@ -11648,7 +11652,7 @@ class batch_disk : public batch_queue {
     }
     if (!joined.empty()) pushed_ = std::max<std::uint64_t>(pushed_, 1);
     spooled_.splice(spooled_.begin(), joined);
-    look_again_ = found.more;
+    if (found.more) next_look_ = 0;
     tell_.adopted(spans, found.broken, found.error, spool_->root());
   }
   void stored(batches::iterator one, disk_job& of) {
@@ -11694,12 +11698,13 @@ struct sender_refuges {
   shared<exporter> fallback = nullptr;
   std::string spool_directory = {};
   std::uint64_t spool_bytes = 0;
+  std::uint64_t between_looks = 60'000'000'000;  // nanoseconds; for spools that others have left
 };
 
 class batch_refuge : public batch_disk {
  public:
   batch_refuge(shared<exporter> to, std::size_t queue_bytes, messages report, sender_refuges const& refuges, back_off delay)
-      : batch_disk{std::move(to), queue_bytes, report, delay, refuges.spool_directory, refuges.spool_bytes},
+      : batch_disk{std::move(to), queue_bytes, report, delay, refuges.spool_directory, refuges.spool_bytes, refuges.between_looks},
         fallback_{refuges.fallback},
         crowded_bytes_{queue_bytes - (has_refuge() ? queue_bytes / 4 : 0)} {}  // a quarter is for batches on their way
 
@@ -11716,7 +11721,7 @@ class batch_refuge : public batch_disk {
     try {
       did = step_aside(wait);
     } catch (...) {}  // NOLINT(bugprone-empty-catch): no memory; tried again with the next batch
-    if (did) aside_due_ = 0;
+    aside_due_ = did ? 0 : std::min(aside_due_, spooled_.empty() ? next_look_ : ~std::uint64_t{0});
     return did;
   }
 
@@ -11796,7 +11801,7 @@ class batch_refuge : public batch_disk {
 
  private:
   bool step_aside(export_wait& wait) {
-    if (look_again_ && spooled_.empty()) return adopt(wait);
+    if (!emptying_ && spooled_.empty() && monotonic_nanoseconds() >= next_look_) return adopt(wait);
     if (!leaving_.empty()) return give(wait);
     auto const one = std::find_if(queue_.begin(), queue_.end(), [](queued_batch const& each) { return !each.in_hands; });
     if (one == queue_.end()) return false;

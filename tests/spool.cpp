@@ -100,9 +100,9 @@ class scripted_exporter final : public nanospan::exporter {
 class spooling {
  public:
   explicit spooling(std::string const& directory, std::uint64_t bytes = 1u << 20, nanospan::shared<nanospan::exporter> fallback = nullptr,
-                    std::size_t queue_bytes = 1u << 20)
+                    std::size_t queue_bytes = 1u << 20, std::uint64_t between_looks = 60 * seconds)
       : tested{std::make_unique<detail::sender>(to, detail::sender_limits{queue_bytes, 0}, detail::messages{[](std::string_view line) noexcept { lines().emplace_back(line); }},
-                                                detail::sender_refuges{std::move(fallback), directory, bytes})} {
+                                                detail::sender_refuges{std::move(fallback), directory, bytes, between_looks})} {
     lines().clear();
     detail::background.reset();
     aside();
@@ -443,6 +443,18 @@ TEST_CASE("each spool of many that were killed is adopted by exactly one of many
   CHECK(std::count(all.begin(), all.end(), '\n') == count);
   for (int i = 0; i < count; ++i) CHECK(has(all, "batch " + std::to_string(i) + "\n"));
   CHECK(directories_in(directory.path()) == 0);
+}
+
+TEST_CASE("what a process leaves while another one lives is found by that one, too") {
+  temporary_directory const directory;
+  constexpr std::uint64_t often = 1'000'000;
+  spooling with{directory.path(), 1u << 20, nullptr, 1u << 20, often};
+  leave_behind(directory.path(), {"of a worker"});
+  CHECK(with.tested->aside_due() <= detail::monotonic_nanoseconds() + often);  // it wakes for it
+  while (with.tested->empty()) with.tested->aside(with.wait);
+  with.attempt_all();
+  CHECK(with.to->given == std::vector<std::string>{"of a worker"});
+  CHECK(detail::background.recovered.read() == 1);
 }
 
 TEST_CASE("the spool of a living process is its own, also for those that it forks") {

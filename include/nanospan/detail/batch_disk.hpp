@@ -13,8 +13,8 @@ namespace nanospan::inline v0::detail {
 
 class batch_disk : public batch_queue {
  public:
-  batch_disk(shared<exporter> to, std::size_t queue_bytes, messages report, back_off delay, std::string const& directory, std::uint64_t limit_bytes)
-      : batch_queue{std::move(to), queue_bytes, report}, delay_{delay}, spool_{directory.empty() ? nullptr : std::make_shared<spool>(directory)}, spool_bytes_{limit_bytes}, look_again_{spool_ != nullptr} {}
+  batch_disk(shared<exporter> to, std::size_t queue_bytes, messages report, back_off delay, std::string const& directory, std::uint64_t limit_bytes, std::uint64_t between_looks)
+      : batch_queue{std::move(to), queue_bytes, report}, delay_{delay}, spool_{directory.empty() ? nullptr : std::make_shared<spool>(directory)}, spool_bytes_{limit_bytes}, between_looks_{between_looks}, next_look_{spool_ == nullptr ? ~std::uint64_t{0} : 0} {}
 
  protected:
   // True as long as it is there.
@@ -44,16 +44,11 @@ class batch_disk : public batch_queue {
   }
 
   bool adopt(export_wait& wait) {
+    next_look_ = monotonic_nanoseconds() + between_looks_;  // a process may end, or be killed, while this one lives
     if (!ready(wait)) return disk_failed("the disk does not answer");
     auto const job = std::make_shared<disk_job>(disk_job{spool_});
     job->found.most_bytes = spool_bytes_ - std::min(spool_bytes_, disk_bytes_);
-    look_again_ = false;
-    try {
-      run(job, disk_work::adopt, [this](disk_job& of) { join(std::move(of.found)); }, wait);
-    } catch (...) {
-      look_again_ = true;
-      throw;
-    }
+    run(job, disk_work::adopt, [this](disk_job& of) { join(std::move(of.found)); }, wait);
     return true;
   }
   // True when it is there. It is in nobody's hands but ours.
@@ -147,7 +142,8 @@ class batch_disk : public batch_queue {
   std::shared_ptr<spool> spool_;
   std::uint64_t spool_bytes_;
   std::uint64_t disk_retry_ = 0;
-  bool look_again_;     // there may be spools of others
+  std::uint64_t between_looks_;
+  std::uint64_t next_look_;  // for spools of others
   bool aside_ = false;  // at the disk, or at what batch_refuge does
 
  private:
@@ -176,7 +172,7 @@ class batch_disk : public batch_queue {
     }
     if (!joined.empty()) pushed_ = std::max<std::uint64_t>(pushed_, 1);
     spooled_.splice(spooled_.begin(), joined);
-    look_again_ = found.more;
+    if (found.more) next_look_ = 0;
     tell_.adopted(spans, found.broken, found.error, spool_->root());
   }
   void stored(batches::iterator one, disk_job& of) {

@@ -13,12 +13,13 @@ struct sender_refuges {
   shared<exporter> fallback = nullptr;
   std::string spool_directory = {};
   std::uint64_t spool_bytes = 0;
+  std::uint64_t between_looks = 60'000'000'000;  // nanoseconds; for spools that others have left
 };
 
 class batch_refuge : public batch_disk {
  public:
   batch_refuge(shared<exporter> to, std::size_t queue_bytes, messages report, sender_refuges const& refuges, back_off delay)
-      : batch_disk{std::move(to), queue_bytes, report, delay, refuges.spool_directory, refuges.spool_bytes},
+      : batch_disk{std::move(to), queue_bytes, report, delay, refuges.spool_directory, refuges.spool_bytes, refuges.between_looks},
         fallback_{refuges.fallback},
         crowded_bytes_{queue_bytes - (has_refuge() ? queue_bytes / 4 : 0)} {}  // a quarter is for batches on their way
 
@@ -35,7 +36,7 @@ class batch_refuge : public batch_disk {
     try {
       did = step_aside(wait);
     } catch (...) {}  // NOLINT(bugprone-empty-catch): no memory; tried again with the next batch
-    if (did) aside_due_ = 0;
+    aside_due_ = did ? 0 : std::min(aside_due_, spooled_.empty() ? next_look_ : ~std::uint64_t{0});
     return did;
   }
 
@@ -115,7 +116,7 @@ class batch_refuge : public batch_disk {
 
  private:
   bool step_aside(export_wait& wait) {
-    if (look_again_ && spooled_.empty()) return adopt(wait);
+    if (!emptying_ && spooled_.empty() && monotonic_nanoseconds() >= next_look_) return adopt(wait);
     if (!leaving_.empty()) return give(wait);
     auto const one = std::find_if(queue_.begin(), queue_.end(), [](queued_batch const& each) { return !each.in_hands; });
     if (one == queue_.end()) return false;
