@@ -105,6 +105,13 @@ TEST_CASE("every length and distance of a repetition is read as it was") {
   CHECK(gunzip(packed(plain)) == plain);
 }
 
+TEST_CASE("the longest repetition has a code of its own: eight bits, and its distance") {
+  // Bits: 3 for the block, 8 for the first byte, 8 + 5 for a repetition of it, 8 + 5 + 7 for each of what the last one began with, 7 for the end. 18 bytes around them.
+  constexpr std::size_t more = 1'000;
+  constexpr std::size_t bits = 3 + 8 + (8 + 5) + more * (8 + 5 + 7) + 7;
+  CHECK(packed(std::string(1 + 258 * (1 + more), 'x')).size() == 18 + (bits + 7) / 8);
+}
+
 TEST_CASE("compressing comes up for air after each 16 KiB") {
   int times = 0;
   gzip(std::string(1u << 20, 'x'), [&] { ++times; });

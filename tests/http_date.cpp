@@ -32,6 +32,11 @@ TEST_CASE("a date is the same in each of HTTP's three forms") {
   }
 }
 
+TEST_CASE("a leap second is the next minute's first") {
+  CHECK(http_date("Sat, 31 Dec 2016 23:59:60 GMT", 2016) == 1'483'228'800);
+  CHECK_FALSE(http_date("Sat, 31 Dec 2016 23:59:61 GMT", 2016));
+}
+
 TEST_CASE("every day of a hundred years is read as the system writes it") {
   int wrong = 0;
   for (std::time_t when = 0; when < std::time_t{100} * 365 * 86'400; when += 86'400 + 3'661) {

@@ -88,6 +88,11 @@ TEST_CASE("only a probe may be called bad") {
   for (int const status : {301, 401, 403, 404, 405, 407, 413, 415, 429, 500, 503}) CHECK(judge_probe(answer(status)).what == judge(answer(status)).what);
 }
 
+TEST_CASE("less than no spans rejected is none") {
+  CHECK(judge(answer(200, "\x0a\x02\x08\x07")).rejected_spans == 7);
+  CHECK(judge(answer(200, "\x0a\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")).rejected_spans == 0);
+}
+
 TEST_CASE("Retry-After counts where another attempt is worth it") {
   http_answer given = answer(503);
   given.retry_after = "7";
