@@ -10122,7 +10122,7 @@ class tls_stream : public socket_stream {
   // Reads the files: a thread that drains rings could not wait for a disk. Throws configuration_error.
   void configure(otlp_http_options const& with) {
     auto const fail = [](char const* option, std::string const& file) { throw configuration_error{joined({option, " \"", file, "\" cannot be used: ", last_error()})}; };
-    ERR_clear_error();
+    own_errors const ours;
     context_.reset(::SSL_CTX_new(::TLS_client_method()));
     static int const kind = BIO_TYPE_SOURCE_SINK | ::BIO_get_new_index();  // once: a process has 127
     method_.reset(::BIO_meth_new(kind, "nanospan"));
@@ -10150,7 +10150,7 @@ class tls_stream : public socket_stream {
 
   void close() noexcept {
     if (session_ != nullptr && settled_ && process_ == ::getpid()) {  // in a forked child it is the parent's, who goes on
-      ERR_clear_error();
+      own_errors const ours;
       ::SSL_shutdown(session_.get());  // a word of farewell, if the socket takes it at once
     }
     settled_ = false;
@@ -10160,7 +10160,7 @@ class tls_stream : public socket_stream {
   bool quiet() noexcept {
     if (session_ == nullptr || socket_stream::quiet()) return socket_stream::quiet();
     char byte = 0;  // a session's ticket is nothing said
-    ERR_clear_error();
+    own_errors const ours;
     return ::SSL_get_error(session_.get(), ::SSL_peek(session_.get(), &byte, 1)) == SSL_ERROR_WANT_READ;
   }
 
@@ -10184,6 +10184,13 @@ class tls_stream : public socket_stream {
   std::string const& trouble() const noexcept { return trouble_; }
 
  private:
+  // What OpenSSL notes for the thread, which may be the program's own: none of what was before is taken for ours, and none of ours is left to be taken for its.
+  struct own_errors {
+    own_errors() noexcept { ERR_clear_error(); }
+    own_errors(own_errors const&) = delete;
+    own_errors& operator=(own_errors const&) = delete;
+    ~own_errors() { ERR_clear_error(); }
+  };
   struct deleter {
     void operator()(SSL_CTX* context) const noexcept { ::SSL_CTX_free(context); }
     void operator()(SSL* session) const noexcept { ::SSL_free(session); }
@@ -10202,7 +10209,7 @@ class tls_stream : public socket_stream {
   }
 
   std::string shake_hands(std::string const& host) {
-    ERR_clear_error();
+    own_errors const ours;
     session_.reset(::SSL_new(context_.get()));
     BIO* const bio = session_ == nullptr ? nullptr : ::BIO_new(method_.get());
     if (bio == nullptr) return last_error();
@@ -10240,6 +10247,7 @@ class tls_stream : public socket_stream {
   template <typename Step>
   std::size_t transfer(transferring how, error_code& error, Step&& step) {
     trouble_.clear();
+    own_errors const ours;
     for (error = {};;) {
       std::size_t moved = 0;
       ERR_clear_error();

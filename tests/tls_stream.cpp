@@ -19,6 +19,7 @@
 #include <atomic>
 #include <csignal>
 #include <openssl/bio.h>
+#include <openssl/err.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -331,6 +332,16 @@ TEST_CASE("files come from the options, else from the variables for traces, else
 TEST_CASE("however many exporters there were, a program has OpenSSL's numbers for its own kinds of BIO") {
   for (int i = 0; i < 200; ++i) CHECK(refusal(trusting("https://localhost:4318")) == "(accepted)");
   CHECK((::BIO_get_new_index() & ~0x7f) == 0x80);
+}
+
+TEST_CASE("of what went wrong OpenSSL tells the program nothing, whose own connections would take it for theirs") {
+  tls_server server{certified("elsewhere")};
+  CHECK(send_once(trusting(server.url("localhost"))).what == outcome::unreachable);
+  CHECK(::ERR_peek_error() == 0);
+  otlp_http_options options = trusting(server.url());
+  options.certificate_file = file("garbage.pem");
+  CHECK(has(refusal(options), "certificate_file"));
+  CHECK(::ERR_peek_error() == 0);
 }
 
 TEST_CASE("a forked child that lets go of its parent's exporter says nothing on the parent's connection") {
