@@ -207,6 +207,36 @@ TEST_CASE("where spans want memory that batches have the oldest of these leave t
   CHECK(span_memory.used() == 0);
 }
 
+TEST_CASE("where letting go of all batches would not give a span its memory they stay") {
+  auto const exporter = std::make_shared<support::scripted_exporter>();
+  auto const before = nanospan::stats();
+  nanospan::options with{.exporter = exporter, .max_batch_spans = 1, .max_batch_bytes = 64u << 10, .ring_bytes = 16u << 10, .ring_memory_limit_bytes = 32u << 10,
+                         .background_thread = false, .on_message = [](std::string_view) noexcept {}};
+  with.memory_limit_bytes = (32u << 10) + (8u << 20);
+  {
+    nanospan::tracer_provider tracing{with};
+    exporter->next(nanospan::export_result::outcome::retry, 1'000);
+    std::string const text(600'000, 'x');  // in a block of one mebibyte
+    std::vector<nanospan::span> open;
+    for (int i = 0; i < 7; ++i) {
+      open.push_back(nanospan::span{"open"});
+      open.back().set({"text", text});
+    }
+    for (int i = 0; i < 5; ++i) {
+      { NANOSPAN("small"); }
+      tracing.poll();
+    }
+    std::uint64_t const waiting = nanospan::stats().queue_bytes;
+    CHECK(waiting > 0);
+    open.push_back(nanospan::span{"one too many"});
+    open.back().set({"text", text});
+    tracing.poll();
+    CHECK(nanospan::stats().queue_bytes == waiting);
+    CHECK(nanospan::stats().dropped.queue_full == before.dropped.queue_full);
+  }
+  CHECK(span_memory.used() == 0);
+}
+
 TEST_CASE("where nothing is left to let go of a span without memory is a counted drop, and the next one that fits arrives") {
   support::recorded all;
   auto const before = nanospan::stats();

@@ -141,8 +141,9 @@ class pipeline : export_wait {
   // One pass. False without memory: the spans stay in their rings.
   bool drain() {
     std::uint64_t const wanted = drains_wanted_.load(std::memory_order_acquire);  // Acquire: pairs with the release in drain_within().
-    // What waits makes room for what is recorded now: the oldest goes first.
-    if (std::uint64_t const refused = span_memory.take_refused(); refused != 0) [[unlikely]]
+    // What waits makes room for what is recorded now, the oldest first; not where all of it would not be enough. Relaxed: written by this thread.
+    std::uint64_t const refused = span_memory.take_refused();
+    if (refused != 0 && span_memory.has_room_to_record(refused, background.queue_bytes.load(std::memory_order_relaxed))) [[unlikely]]
       while (!span_memory.has_room_to_record(refused) && sender_.shed()) {}
     try {
       collector_.drain([this](charged_batch&& full) { sender_.push(std::move(full)); }, [this] { return sender_.shed(); });

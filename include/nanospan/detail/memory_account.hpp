@@ -29,9 +29,11 @@ class memory_account {
       return 0;
     return refused_.exchange(0, std::memory_order_relaxed);
   }
-  bool has_room_to_record(std::uint64_t bytes) const noexcept {
+  // Now, or once so much has been released.
+  bool has_room_to_record(std::uint64_t bytes, std::uint64_t to_release = 0) const noexcept {
     std::uint64_t const most = limit_of_recording();
-    return bytes <= most && used() <= most - bytes;
+    std::uint64_t const now = used();
+    return bytes <= most && now - (to_release < now ? to_release : now) <= most - bytes;
   }
   // Not below nothing: a forked child may let go of what its parent was charged for.
   void release(std::uint64_t bytes) noexcept {
