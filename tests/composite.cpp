@@ -30,6 +30,7 @@ struct told final : nanospan::exporter {
     if (throws) throw std::runtime_error{"no"};
     return lost;
   }
+  nanospan::shared<nanospan::exporter> for_child() const override { return childs; }
   std::string description() const override { return name; }
 
   std::string name;
@@ -38,6 +39,7 @@ struct told final : nanospan::exporter {
   std::uint64_t lost = 0;
   std::vector<std::string> got;
   int shut = 0;
+  std::shared_ptr<told> childs;
 };
 using list = std::vector<std::string>;
 
@@ -100,4 +102,24 @@ TEST_CASE("what the first has lost at the end is what is lost") {
 TEST_CASE("several exporters are one at least, and none of them null") {
   CHECK_THROWS_AS(composite_exporter{{}}, nanospan::configuration_error);
   CHECK_THROWS_AS((composite_exporter{{std::make_shared<told>("a"), nullptr}}), nanospan::configuration_error);
+}
+
+TEST_CASE("a forked child's are those that there is another one of") {
+  three of;
+  of.first->childs = std::make_shared<told>("a of the child");
+  of.third->childs = std::make_shared<told>("c of the child");
+  auto const child = of.all.for_child();
+  REQUIRE(child != nullptr);
+  CHECK(child->description() == "a of the child and c of the child");
+  of.first->childs->says = {outcome::success, 7, {}, "some"};
+  CHECK(child->export_batch({"one", 1}, of.wait).rejected_spans == 7);
+  CHECK(of.first->childs->got == list{"one"});
+  CHECK(of.third->childs->got == list{"one"});
+  for (auto const& parents : {of.first, of.second, of.third}) CHECK(parents->got.empty());
+}
+
+TEST_CASE("without another one of the first a forked child has none: it alone says what becomes of a batch") {
+  three of;
+  of.second->childs = std::make_shared<told>("b of the child");
+  CHECK(of.all.for_child() == nullptr);
 }

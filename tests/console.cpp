@@ -170,6 +170,22 @@ TEST_CASE("what could not be drawn when the provider ends is said to be lost") {
   CHECK(console.shutdown(wait) == 0);
 }
 
+TEST_CASE("a forked child's draws to the same place, and nothing of what its parent's still waits to draw") {
+  test_pipe pipe;
+  nanospan::console_exporter console{pipe.writable()};
+  no_wait wait;
+  console.export_batch(batch_of({{1, 2, 1, "the parent's"}}), wait);
+  auto const child = console.for_child();
+  REQUIRE(child != nullptr);
+  child->export_batch(batch_of({{2, 1, 0, "the child's"}}), wait);
+  child->shutdown(wait);
+  std::string const drawn = pipe.read();
+  CHECK(has(drawn, "the child's"));
+  CHECK_FALSE(has(drawn, "the parent's"));
+  console.shutdown(wait);
+  CHECK(has(pipe.read(), "the parent's"));
+}
+
 TEST_CASE("a batch without spans draws nothing and asks nobody") {
   test_pipe pipe;
   nanospan::console_exporter console{pipe.writable()};

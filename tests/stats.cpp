@@ -69,8 +69,9 @@ TEST_CASE("what is accounted for is the sum of all that can become of a span") {
   now.held = 10'000;
   now.discarded.hook = 100'000;
   now.discarded.record_only = 1'000'000;
-  now.misused = 10'000'000;
-  CHECK(now.accounted() == 1'111'111);
+  now.discarded.inherited = 10'000'000;
+  now.misused = 100'000'000;
+  CHECK(now.accounted() == 11'111'111);
 }
 
 TEST_CASE("spans are held until they are exported, and then exported") {

@@ -147,7 +147,7 @@ TEST_CASE("the text says each figure under the standard's name, or ours where it
   now.exports.fallback = {6, 1};
   now.passed_queue_full = 20;
   now.passed_shutdown = 30;
-  now.discarded = {12, 13};
+  now.discarded = {12, 13, 14};
   now.hook_failed = 14;
   now.misused = 11;
   now.queue_bytes = 1'234;
@@ -198,6 +198,7 @@ TEST_CASE("the text says each figure under the standard's name, or ours where it
   CHECK(has_line(text, "nanospan_span_dropped_total{reason=\"shutdown\"} 90"));
   CHECK(has_line(text, "nanospan_span_discarded_total{reason=\"hook\"} 12"));
   CHECK(has_line(text, "nanospan_span_discarded_total{reason=\"record_only\"} 13"));
+  CHECK(has_line(text, "nanospan_span_discarded_total{reason=\"inherited\"} 14"));
   CHECK(has_line(text, "nanospan_hook_failed_total 14"));
   CHECK(has_line(text, "nanospan_misused_total 11"));
   CHECK(has_line(text, "nanospan_queue_size_bytes 1234"));

@@ -48,6 +48,7 @@ def expected(now):
         ("nanospan_span_held", ""): now["held"],
         ("nanospan_span_discarded_total", "hook"): now["discarded.hook"],
         ("nanospan_span_discarded_total", "record_only"): now["discarded.record_only"],
+        ("nanospan_span_discarded_total", "inherited"): now["discarded.inherited"],
         ("nanospan_hook_failed_total", ""): now["hook_failed"],
         ("nanospan_misused_total", ""): now["misused"],
         ("nanospan_queue_size_bytes", ""): now["queue_bytes"],
@@ -102,19 +103,22 @@ def main(arguments):
         print(__doc__, file=sys.stderr)
         return 2
     output = subprocess.run(arguments, capture_output=True, text=True, check=True, timeout=60).stdout
-    right, last = True, {}
+    right, last, inherited = True, {}, 0
     for part in output.split("moment ")[1:]:
         figures, text = part.split("\nend\n")[0].split("\ntext\n")
         moment, *lines = figures.splitlines()
         last = {name: int(value) for name, value in (line.split() for line in lines)}
         right &= check(moment, last, text + "\n")
-    # The day was one: every figure that can be had at will is there, but for those of a spool.
+        inherited += last["discarded.inherited"]
+    # The day was one: every figure that can be had at will is there, but for those of a spool, and for what is a forked child's.
     idle = [name for name, value in last.items() if value == 0]
-    expected_idle = ["recovered", "recovered_in_flight", "spooled", "passed_spool_full", "held", "in_flight", "queue_bytes", "queue_limit_bytes", "dropped.no_ring", "dropped.no_slot",
+    expected_idle = ["recovered", "recovered_in_flight", "spooled", "passed_spool_full", "held", "discarded.inherited", "in_flight", "queue_bytes", "queue_limit_bytes", "dropped.no_ring", "dropped.no_slot",
                      "dropped.spool_full", "dropped.no_memory", "dropped.interrupted", "exports.spool_full.count", "exports.spool_full.nanoseconds"]
     if idle != expected_idle:
         print(f"FAILED zero in the evening are {idle}")
-    return 0 if right and idle == expected_idle else 1
+    if inherited == 0:
+        print("FAILED no child has inherited a span")
+    return 0 if right and idle == expected_idle and inherited != 0 else 1
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@
 #include <string_view>
 #include <utility>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 namespace {
 
 using outcome = nanospan::export_result::outcome;
@@ -39,6 +42,7 @@ void say(char const* moment) {
   line("misused", now.misused);
   line("discarded.hook", now.discarded.hook);
   line("discarded.record_only", now.discarded.record_only);
+  line("discarded.inherited", now.discarded.inherited);
   line("hook_failed", now.hook_failed);
   line("in_flight", now.in_flight);
   line("passed", now.passed);
@@ -163,6 +167,21 @@ int main() {
     record(50);
     tracing.poll();
     say("a full queue");
+  }
+  {
+    nanospan::tracer_provider const tracing{sending_to(to)};
+    nanospan::span open{"open in both"};
+    std::fflush(stdout);
+    pid_t const child = ::fork();
+    if (child == 0) {
+      open.end();
+      record(2);
+      say("a forked child");
+      std::fflush(stdout);
+      ::_exit(0);
+    }
+    int status = -1;
+    if (child < 0 || ::waitpid(child, &status, 0) != child || status != 0) return 1;
   }
   say("the evening");
 }
