@@ -110,17 +110,18 @@ class waterfall_picture {
   std::string draw() const {
     std::string picture = title();
     std::size_t names = 0;
-    for (line const& one : lines_) names = std::max(names, one.tree_columns + shown_text::of(label(spans_[one.span])).columns);
+    for (line const& one : lines_) names = std::max(names, tree_columns(one) + shown_text::of(label(spans_[one.span])).columns);
     names = std::min(names, style_.columns * 2 / 5);
     // Two spaces between the columns; a duration takes seven.
     std::size_t const bar = std::clamp<std::size_t>(style_.columns - names - 11, 10, 60);
     for (line const& one : lines_) {
       span_data const& span = spans_[one.span];
       bool const bad = span.status == span_status::error;
-      std::size_t const room = names > one.tree_columns + 4 ? names - one.tree_columns : 4;
+      std::size_t const tree = tree_columns(one);
+      std::size_t const room = names > tree + 4 ? names - tree : 4;
       shown_text const name = shown_text::of(label(span), room);
       picture += joined({in(dim, one.tree), in(bad ? red : plain, name.text)});
-      picture.append(names > one.tree_columns + name.columns ? names - one.tree_columns - name.columns : 0, ' ');
+      picture.append(names > tree + name.columns ? names - tree - name.columns : 0, ' ');
       picture += joined({"  ", bar_of(span, bar, bad ? red : cyan), "  "});
       std::string const duration = shown_duration(length_of(span));
       std::size_t const columns = shown_text::of(duration).columns;
@@ -135,8 +136,10 @@ class waterfall_picture {
   struct line {
     std::size_t span;
     std::string tree;
-    std::size_t tree_columns;
+    std::string below;  // what the trees of its children begin with
+    std::size_t depth;
   };
+  std::size_t tree_columns(line const& of) const noexcept { return std::min(of.depth, deepest_) * 3; }
   static constexpr char const* plain = "";
   static constexpr char const* dim = "2";
   static constexpr char const* red = "31";
@@ -169,17 +172,13 @@ class waterfall_picture {
   }
   // By a stack of its own: a trace may be a hundred thousand spans deep. The tree's lines are drawn for as many levels as a person can follow.
   void grow(std::size_t root, std::vector<std::vector<std::size_t>> const& children, std::vector<char>& drawn) {
-    struct waiting {
-      std::size_t span;
-      std::string tree, below;
-      std::size_t depth;
-    };
-    std::vector<waiting> stack{{root, "", "", 0}};
+    std::vector<line> stack;
+    stack.push_back({root, "", "", 0});
     while (!stack.empty()) {
-      waiting const now = std::move(stack.back());
+      line const now = std::move(stack.back());
       stack.pop_back();
       if (std::exchange(drawn[now.span], '\1') != 0) continue;
-      lines_.push_back({now.span, now.tree, std::min(now.depth, deepest_) * 3});
+      lines_.push_back(now);
       auto const& below = children[now.span];
       for (std::size_t at = below.size(); at-- != 0;) {
         bool const last = at + 1 == below.size();

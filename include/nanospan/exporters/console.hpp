@@ -24,8 +24,8 @@ struct console_exporter::state {
   };
   int descriptor;
   waterfall_style style;
-  std::list<trace> traces;  // by their first span's arrival
-  std::map<std::array<std::uint8_t, 16>, std::list<trace>::iterator> places;
+  std::list<trace> traces = {};  // by their first span's arrival
+  std::map<std::array<std::uint8_t, 16>, std::list<trace>::iterator> places = {};
   std::size_t waiting = 0;  // spans in them
 
   static constexpr std::size_t most_waiting = 100'000;  // spans; beyond it the oldest trace is drawn as it is
@@ -55,8 +55,7 @@ struct console_exporter::state {
   }
 };
 
-console_exporter::console_exporter(int descriptor)
-    : state_{shared<state>::make<state>(state{descriptor, waterfall_style::of(descriptor), {}, {}, 0})} {}
+console_exporter::console_exporter(int descriptor) : state_{shared<state>::make<state>(descriptor, waterfall_style::of(descriptor))} {}
 
 export_result console_exporter::export_batch(batch const& spans, export_wait& wait) {
   state& self = *state_;
