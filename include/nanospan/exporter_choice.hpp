@@ -40,9 +40,10 @@ class exporter_choice {
     for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"})
       if (env_.choice(name, {"http/protobuf"}, "spans are sent as http/protobuf")) break;
     for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}) {
-      auto const given = env_.headers(name);
+      auto given = env_.headers(name);
       if (!given) continue;
-      options_.headers.insert(options_.headers.begin(), given->begin(), given->end());  // the options' come later and win
+      for (auto& [header, value] : options_.headers) given->emplace_back(std::move(header), std::move(value));  // they come later and win
+      options_.headers = std::move(*given);
       break;
     }
     options_.export_timeout = timeout();
@@ -50,15 +51,16 @@ class exporter_choice {
     http.headers = options_.headers;
     http.timeout = options_.export_timeout;
     http.compression = options_.compression = compressed();
-    http = at(std::move(http));
+    address(http);
     http.certificate_file = options_.certificate_file;
     http.client_certificate_file = options_.client_certificate_file;
     http.client_key_file = options_.client_key_file;
     otlp_http_options with_files = http;
-    if (!take_files(with_files)) return shared<exporter>::make<otlp_http_exporter>(std::move(http));
+    bool const taken = take_files(with_files);
     try {
       return shared<exporter>::make<otlp_http_exporter>(std::move(with_files));
     } catch (configuration_error const& error) {  // about the variables' files, or it is said again, and not caught
+      if (!taken) throw;
       auto made = shared<exporter>::make<otlp_http_exporter>(std::move(http));
       env_.warn(joined({"OTEL_EXPORTER_OTLP_[TRACES_]CERTIFICATE, _CLIENT_CERTIFICATE and _CLIENT_KEY are ignored: ", error.what()}));
       return made;
@@ -97,14 +99,14 @@ class exporter_choice {
     return otlp_http_options{}.timeout;
   }
 
-  // The same with its URL filled in.
-  otlp_http_options at(otlp_http_options http) const {
+  // Fills in the URL, where it is said anywhere.
+  void address(otlp_http_options& http) const {
     if (!options_.endpoint.empty()) {
       auto const parsed = url::parse(options_.endpoint);
       bool const bare = parsed && (parsed->target.empty() || parsed->target == "/");
       http.url = bare ? with_path(options_.endpoint) : options_.endpoint;
       http.url_source = "options.endpoint";
-      return http;
+      return;
     }
     struct {
       char const* name;
@@ -120,14 +122,13 @@ class exporter_choice {
       }
       http.url = is_base && !parsed->is_unix() ? with_path(*given) : *given;
       http.url_source = name;
-      return http;
+      return;
     }
-    return http;
   }
   static std::string with_path(std::string const& base) {
     std::size_t const query = std::min(base.find_first_of("?#"), base.size());
-    std::string const path = base.substr(0, query);
-    return path + (path.ends_with('/') ? "v1/traces" : "/v1/traces") + base.substr(query);
+    std::string_view const path = std::string_view{base}.substr(0, query);
+    return joined({path, path.ends_with('/') ? "v1/traces" : "/v1/traces", std::string_view{base}.substr(query)});
   }
 
   options& options_;

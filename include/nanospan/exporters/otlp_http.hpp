@@ -27,16 +27,22 @@ inline bool is_timeout(boost::system::error_code const& error) noexcept {
   return error == boost::asio::error::timed_out || error == boost::asio::error::operation_aborted;
 }
 
-// Names that say how a request is framed are ours; of two others with one name the later stands.
+// Of two with one name the later stands.
+inline void set_header(pair_list& all, std::string_view name, std::string_view value) {
+  auto const before = std::find_if(all.begin(), all.end(), [&](auto const& one) { return is_same_name(one.first, name); });
+  if (before == all.end()) all.emplace_back(std::string{name}, std::string{value});
+  else before->second = value;
+}
+// Names that say how a request is framed are ours.
 inline std::string request_head(url const& to, pair_list const& headers) {
-  pair_list all{{"Host", to.authority()}, {"User-Agent", "nanospan/" NANOSPAN_VERSION}, {"Content-Type", "application/x-protobuf"}};
+  pair_list all;
+  set_header(all, "Host", to.authority());
+  set_header(all, "User-Agent", "nanospan/" NANOSPAN_VERSION);
+  set_header(all, "Content-Type", "application/x-protobuf");
   for (auto const& [name, value] : headers) {
     bool ours = false;
     for (char const* framing : {"Content-Length", "Content-Encoding", "Transfer-Encoding", "Connection", "Expect"}) ours |= is_same_name(name, framing);
-    if (ours) continue;
-    auto const before = std::find_if(all.begin(), all.end(), [&name = name](auto const& one) { return is_same_name(one.first, name); });
-    if (before == all.end()) all.emplace_back(name, value);
-    else before->second = value;
+    if (!ours) set_header(all, name, value);
   }
   std::string text = joined({"POST ", to.target, " HTTP/1.1\r\n"});
   for (auto const& [name, value] : all) text += joined({name, ": ", value, "\r\n"});
