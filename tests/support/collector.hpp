@@ -337,8 +337,10 @@ class test_collector {
   }
   test_collector(test_collector const&) = delete;
   test_collector& operator=(test_collector const&) = delete;
-  /// Closes the port and every connection, whatever behaviours are at.
-  ~test_collector() {
+  ~test_collector() { stop(); }
+  /// Closes the port and every connection, whatever behaviours are at. What was taken can be asked for as before.
+  void stop() {
+    if (!accepting_.joinable()) return;
     {
       std::lock_guard const lock{mutex_};
       over_ = true;
