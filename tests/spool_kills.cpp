@@ -153,7 +153,7 @@ TEST_CASE("of a program that is killed a hundred times nothing that was in its s
   for (std::size_t at = 0; at < safe; ++at) {
     std::string id(8, '\0');
     std::memcpy(id.data(), &ledger.ids[at], 8);
-    missing += arrived.count(id) == 0 ? 1u : 0u;
+    missing += arrived.contains(id) ? 0u : 1u;
   }
   std::printf("%d kills, %d of them too late, and a collector that was gone %d times: %llu spans were on disk or taken, %llu are missing; %zu arrived, %zu more than once of %llu that were being sent\n", kills, came_to_their_end,
               peer.times_gone(), static_cast<unsigned long long>(safe),

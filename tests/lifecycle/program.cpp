@@ -19,9 +19,23 @@
 #include <vector>
 
 #include <pthread.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+namespace {
+
+std::atomic<std::int64_t> wall_stepped{0};  // seconds
+
+}  // namespace
+
+// The wall clock, for the whole program, with what somebody has set it to: clock_settime() would set the machine's.
+extern "C" int clock_gettime(clockid_t clock, timespec* now) noexcept {
+  auto const result = ::syscall(SYS_clock_gettime, clock, now);
+  if (clock == CLOCK_REALTIME) now->tv_sec += wall_stepped.load();
+  return static_cast<int>(result);
+}
 
 namespace {
 
@@ -486,6 +500,47 @@ int handler_records() {
   ::setitimer(ITIMER_REAL, &never, nullptr);
   return 0;
 }
+std::uint64_t monotonic_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+}
+int wall_clock_steps() {
+  auto const memory = std::make_shared<nanospan::memory_exporter>();
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> bounds;  // of each span's duration, in nanoseconds
+  {
+    auto with = quiet();
+    auto const collector = std::make_shared<nanospan::otlp_http_exporter>(nanospan::otlp_http_options{.url = endpoint + "/v1/traces"});
+    with.exporter = std::make_shared<nanospan::composite_exporter>(std::vector<nanospan::shared<nanospan::exporter>>{collector, memory});
+    nanospan::tracer_provider const tracing{std::move(with)};
+    for (int i = 0; i < 20; ++i) {
+      std::uint64_t const before = monotonic_now();
+      std::uint64_t begun = 0;
+      std::uint64_t ends = 0;
+      {
+        NANOSPAN("across a step");
+        begun = monotonic_now();
+        MUST(nanospan::drain());  // the clocks are looked at before the step, and after it
+        wall_stepped += i % 2 == 0 ? 3'600 : -3'600;
+        MUST(nanospan::drain());
+        ends = monotonic_now();
+      }
+      bounds.emplace_back(ends - begun, monotonic_now() - before);
+      ++ledger->recorded;
+    }
+  }
+  auto const spans = memory->spans();
+  MUST(spans.size() == bounds.size());
+  // The steps were seen: each span is shown by the clock at its end.
+  MUST(spans[0].start_time_unix_nano > spans[1].start_time_unix_nano + 3'000'000'000'000);
+  for (std::size_t i = 0; i < spans.size(); ++i) {
+    MUST(spans[i].end_time_unix_nano >= spans[i].start_time_unix_nano);
+    std::uint64_t const lasted = spans[i].end_time_unix_nano - spans[i].start_time_unix_nano;
+    std::uint64_t const inexact = 1'000'000 + bounds[i].second / 100;
+    MUST(lasted + inexact >= bounds[i].first && lasted <= bounds[i].second + inexact);
+  }
+  return 0;
+}
 int suspended() {
   nanospan::tracer_provider tracing{quiet()};
   record(5);
@@ -541,6 +596,7 @@ constexpr way ways[] = {
     {"cancelled_while_recording", cancelled_while_recording},
     {"cancelled_in_flush", cancelled_in_flush},
     {"handler_records", handler_records},
+    {"wall_clock_steps", wall_clock_steps},
     {"suspended", suspended},
     {"suspended_while_it_ends", suspended_while_it_ends},
 };
