@@ -115,7 +115,7 @@ class spooling {
     static std::vector<std::string> all;
     return all;
   }
-  void push(std::string text, std::size_t spans = 1) { tested->push(batch{std::move(text), spans}); }
+  void push(std::string text, std::size_t spans = 1) const { tested->push(batch{std::move(text), spans}); }
   void aside() {
     while (tested->aside(wait)) {}
   }
@@ -283,7 +283,7 @@ TEST_CASE("the spool has a bound, and the oldest goes") {
   temporary_directory const directory;
   auto const fallback = std::make_shared<scripted_exporter>();
   bool const with_fallback = GENERATE(false, true);
-  spooling with{directory.path(), 3 * 4096, with_fallback ? fallback : nullptr};
+  spooling with{directory.path(), std::uint64_t{3} * 4096, with_fallback ? fallback : nullptr};
   with.to->answer = outcome::retry;
   with.push("aaa", 1);
   with.attempt();
@@ -297,7 +297,7 @@ TEST_CASE("the spool has a bound, and the oldest goes") {
   CHECK((with_fallback ? detail::background.fallback : detail::background.dropped_spool_full).read() == 3);
   CHECK((with_fallback ? detail::background.passed_fallback : detail::background.passed_spool_full).read() == 1);
   CHECK(fallback->given == (with_fallback ? std::vector<std::string>{"aaa", "bbb"} : std::vector<std::string>{}));
-  with.push(std::string(3 * 4096, 'x'), 32);  // larger than all of it
+  with.push(std::string(std::size_t{3} * 4096, 'x'), 32);  // larger than all of it
   with.aside();
   CHECK(spooled() == 28);
   CHECK((with_fallback ? detail::background.fallback : detail::background.dropped_spool_full).read() == 35);
@@ -438,7 +438,8 @@ TEST_CASE("each spool of many that were killed is adopted by exactly one of many
   ::close(ends[1]);
   for (pid_t const child : children) CHECK(end_of(child) == 0);
   std::string all;
-  for (char part[256]; ssize_t const got = ::read(ends[0], part, sizeof part);) all.append(part, static_cast<std::size_t>(got));
+  char part[256];
+  for (ssize_t got = ::read(ends[0], part, sizeof part); got > 0; got = ::read(ends[0], part, sizeof part)) all.append(part, static_cast<std::size_t>(got));
   ::close(ends[0]);
   CHECK(std::count(all.begin(), all.end(), '\n') == count);
   for (int i = 0; i < count; ++i) CHECK(has(all, "batch " + std::to_string(i) + "\n"));

@@ -23,7 +23,7 @@ FOLDERS = ("tests", "tests/fuzz", "bench", "examples")  # what tests/compile has
 PASSED_OVER = ("tests/main.cpp", "bench/implementation.cpp")
 EVERY_RUN = re.compile(r"(single_include|examples)/|bench/recording\.|tests/(implementation|macros|otlp|otlp_http|provider|span)\.")
 # Of the programs that CMakeLists.txt builds.
-DEFINITIONS = ('-DNANOSPAN_TEST_SINK=""', '-DNANOSPAN_TEST_SPOOLER=""', '-DNANOSPAN_TEST_FAULTY_COLLECTOR=""', "-DNANOSPAN_TEST_STACK_BYTES=4096", '-DBENCH_BUILD=""', "-DBENCH_TRACED=1")
+DEFINITIONS = ('-DNANOSPAN_TEST_PROGRAM=""', '-DNANOSPAN_TEST_HOST=""', '-DNANOSPAN_TEST_TABLE=""', '-DNANOSPAN_TEST_SINK=""', '-DNANOSPAN_TEST_SPOOLER=""', '-DNANOSPAN_TEST_FAULTY_COLLECTOR=""', "-DNANOSPAN_TEST_STACK_BYTES=4096", '-DBENCH_BUILD=""', "-DBENCH_TRACED=1")
 FINDING = re.compile(r"^(?P<path>\S+?):(?P<line>\d+):\d+: (?:error|warning): .*\[(?P<checks>[^\]]+)\]$", re.MULTILINE)
 
 
