@@ -7432,9 +7432,10 @@ class exporter_choice {
     for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"})
       if (env_.choice(name, {"http/protobuf"}, "spans are sent as http/protobuf")) break;
     for (char const* name : {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"}) {
-      auto const given = env_.headers(name);
+      auto given = env_.headers(name);
       if (!given) continue;
-      options_.headers.insert(options_.headers.begin(), given->begin(), given->end());  // the options' come later and win
+      for (auto& [header, value] : options_.headers) given->emplace_back(std::move(header), std::move(value));  // they come later and win
+      options_.headers = std::move(*given);
       break;
     }
     options_.export_timeout = timeout();
@@ -7442,15 +7443,16 @@ class exporter_choice {
     http.headers = options_.headers;
     http.timeout = options_.export_timeout;
     http.compression = options_.compression = compressed();
-    http = at(std::move(http));
+    address(http);
     http.certificate_file = options_.certificate_file;
     http.client_certificate_file = options_.client_certificate_file;
     http.client_key_file = options_.client_key_file;
     otlp_http_options with_files = http;
-    if (!take_files(with_files)) return shared<exporter>::make<otlp_http_exporter>(std::move(http));
+    bool const taken = take_files(with_files);
     try {
       return shared<exporter>::make<otlp_http_exporter>(std::move(with_files));
     } catch (configuration_error const& error) {  // about the variables' files, or it is said again, and not caught
+      if (!taken) throw;
       auto made = shared<exporter>::make<otlp_http_exporter>(std::move(http));
       env_.warn(joined({"OTEL_EXPORTER_OTLP_[TRACES_]CERTIFICATE, _CLIENT_CERTIFICATE and _CLIENT_KEY are ignored: ", error.what()}));
       return made;
@@ -7489,14 +7491,14 @@ class exporter_choice {
     return otlp_http_options{}.timeout;
   }
 
-  // The same with its URL filled in.
-  otlp_http_options at(otlp_http_options http) const {
+  // Fills in the URL, where it is said anywhere.
+  void address(otlp_http_options& http) const {
     if (!options_.endpoint.empty()) {
       auto const parsed = url::parse(options_.endpoint);
       bool const bare = parsed && (parsed->target.empty() || parsed->target == "/");
       http.url = bare ? with_path(options_.endpoint) : options_.endpoint;
       http.url_source = "options.endpoint";
-      return http;
+      return;
     }
     struct {
       char const* name;
@@ -7512,14 +7514,13 @@ class exporter_choice {
       }
       http.url = is_base && !parsed->is_unix() ? with_path(*given) : *given;
       http.url_source = name;
-      return http;
+      return;
     }
-    return http;
   }
   static std::string with_path(std::string const& base) {
     std::size_t const query = std::min(base.find_first_of("?#"), base.size());
-    std::string const path = base.substr(0, query);
-    return path + (path.ends_with('/') ? "v1/traces" : "/v1/traces") + base.substr(query);
+    std::string_view const path = std::string_view{base}.substr(0, query);
+    return joined({path, path.ends_with('/') ? "v1/traces" : "/v1/traces", std::string_view{base}.substr(query)});
   }
 
   options& options_;
@@ -8926,17 +8927,18 @@ class waterfall_picture {
   std::string draw() const {
     std::string picture = title();
     std::size_t names = 0;
-    for (line const& one : lines_) names = std::max(names, one.tree_columns + shown_text::of(label(spans_[one.span])).columns);
+    for (line const& one : lines_) names = std::max(names, tree_columns(one) + shown_text::of(label(spans_[one.span])).columns);
     names = std::min(names, style_.columns * 2 / 5);
     // Two spaces between the columns; a duration takes seven.
     std::size_t const bar = std::clamp<std::size_t>(style_.columns - names - 11, 10, 60);
     for (line const& one : lines_) {
       span_data const& span = spans_[one.span];
       bool const bad = span.status == span_status::error;
-      std::size_t const room = names > one.tree_columns + 4 ? names - one.tree_columns : 4;
+      std::size_t const tree = tree_columns(one);
+      std::size_t const room = names > tree + 4 ? names - tree : 4;
       shown_text const name = shown_text::of(label(span), room);
       picture += joined({in(dim, one.tree), in(bad ? red : plain, name.text)});
-      picture.append(names > one.tree_columns + name.columns ? names - one.tree_columns - name.columns : 0, ' ');
+      picture.append(names > tree + name.columns ? names - tree - name.columns : 0, ' ');
       picture += joined({"  ", bar_of(span, bar, bad ? red : cyan), "  "});
       std::string const duration = shown_duration(length_of(span));
       std::size_t const columns = shown_text::of(duration).columns;
@@ -8951,8 +8953,10 @@ class waterfall_picture {
   struct line {
     std::size_t span;
     std::string tree;
-    std::size_t tree_columns;
+    std::string below;  // what the trees of its children begin with
+    std::size_t depth;
   };
+  std::size_t tree_columns(line const& of) const noexcept { return std::min(of.depth, deepest_) * 3; }
   static constexpr char const* plain = "";
   static constexpr char const* dim = "2";
   static constexpr char const* red = "31";
@@ -8985,17 +8989,13 @@ class waterfall_picture {
   }
   // By a stack of its own: a trace may be a hundred thousand spans deep. The tree's lines are drawn for as many levels as a person can follow.
   void grow(std::size_t root, std::vector<std::vector<std::size_t>> const& children, std::vector<char>& drawn) {
-    struct waiting {
-      std::size_t span;
-      std::string tree, below;
-      std::size_t depth;
-    };
-    std::vector<waiting> stack{{root, "", "", 0}};
+    std::vector<line> stack;
+    stack.push_back({root, "", "", 0});
     while (!stack.empty()) {
-      waiting const now = std::move(stack.back());
+      line const now = std::move(stack.back());
       stack.pop_back();
       if (std::exchange(drawn[now.span], '\1') != 0) continue;
-      lines_.push_back({now.span, now.tree, std::min(now.depth, deepest_) * 3});
+      lines_.push_back(now);
       auto const& below = children[now.span];
       for (std::size_t at = below.size(); at-- != 0;) {
         bool const last = at + 1 == below.size();
@@ -9082,8 +9082,8 @@ struct console_exporter::state {
   };
   int descriptor;
   waterfall_style style;
-  std::list<trace> traces;  // by their first span's arrival
-  std::map<std::array<std::uint8_t, 16>, std::list<trace>::iterator> places;
+  std::list<trace> traces = {};  // by their first span's arrival
+  std::map<std::array<std::uint8_t, 16>, std::list<trace>::iterator> places = {};
   std::size_t waiting = 0;  // spans in them
 
   static constexpr std::size_t most_waiting = 100'000;  // spans; beyond it the oldest trace is drawn as it is
@@ -9113,8 +9113,7 @@ struct console_exporter::state {
   }
 };
 
-console_exporter::console_exporter(int descriptor)
-    : state_{shared<state>::make<state>(state{descriptor, waterfall_style::of(descriptor), {}, {}, 0})} {}
+console_exporter::console_exporter(int descriptor) : state_{shared<state>::make<state>(descriptor, waterfall_style::of(descriptor))} {}
 
 export_result console_exporter::export_batch(batch const& spans, export_wait& wait) {
   state& self = *state_;
@@ -10354,16 +10353,22 @@ inline bool is_timeout(boost::system::error_code const& error) noexcept {
   return error == boost::asio::error::timed_out || error == boost::asio::error::operation_aborted;
 }
 
-// Names that say how a request is framed are ours; of two others with one name the later stands.
+// Of two with one name the later stands.
+inline void set_header(pair_list& all, std::string_view name, std::string_view value) {
+  auto const before = std::find_if(all.begin(), all.end(), [&](auto const& one) { return is_same_name(one.first, name); });
+  if (before == all.end()) all.emplace_back(std::string{name}, std::string{value});
+  else before->second = value;
+}
+// Names that say how a request is framed are ours.
 inline std::string request_head(url const& to, pair_list const& headers) {
-  pair_list all{{"Host", to.authority()}, {"User-Agent", "nanospan/" NANOSPAN_VERSION}, {"Content-Type", "application/x-protobuf"}};
+  pair_list all;
+  set_header(all, "Host", to.authority());
+  set_header(all, "User-Agent", "nanospan/" NANOSPAN_VERSION);
+  set_header(all, "Content-Type", "application/x-protobuf");
   for (auto const& [name, value] : headers) {
     bool ours = false;
     for (char const* framing : {"Content-Length", "Content-Encoding", "Transfer-Encoding", "Connection", "Expect"}) ours |= is_same_name(name, framing);
-    if (ours) continue;
-    auto const before = std::find_if(all.begin(), all.end(), [&name = name](auto const& one) { return is_same_name(one.first, name); });
-    if (before == all.end()) all.emplace_back(name, value);
-    else before->second = value;
+    if (!ours) set_header(all, name, value);
   }
   std::string text = joined({"POST ", to.target, " HTTP/1.1\r\n"});
   for (auto const& [name, value] : all) text += joined({name, ": ", value, "\r\n"});
