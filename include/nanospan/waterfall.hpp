@@ -120,13 +120,16 @@ class waterfall_picture {
       std::size_t const tree = tree_columns(one);
       std::size_t const room = names > tree + 4 ? names - tree : 4;
       shown_text const name = shown_text::of(label(span), room);
-      picture += joined({in(dim, one.tree), in(bad ? red : plain, name.text)});
+      paint(picture, dim, one.tree);
+      paint(picture, bad ? red : plain, name.text);
       picture.append(names > tree + name.columns ? names - tree - name.columns : 0, ' ');
-      picture += joined({"  ", bar_of(span, bar, bad ? red : cyan), "  "});
+      picture += "  ";
+      draw_bar(picture, span, bar, bad ? red : cyan);
+      picture += "  ";
       std::string const duration = shown_duration(length_of(span));
       std::size_t const columns = shown_text::of(duration).columns;
       picture.append(columns < 7 ? 7 - columns : 0, ' ').append(duration);
-      if (bad) picture += in(red, joined({"  ✗ ", shown_text::of(span.status_message, 120).text}));
+      if (bad) paint(picture, red, joined({"  ✗ ", shown_text::of(span.status_message, 120).text}));
       picture += '\n';
     }
     return picture;
@@ -146,9 +149,9 @@ class waterfall_picture {
   static constexpr char const* cyan = "36";
   static constexpr char const* bold = "1";
 
-  std::string in(std::string_view colour, std::string const& text) const {
-    if (!style_.colour || colour.empty() || text.empty()) return text;
-    return joined({"\x1b[", colour, "m", text, "\x1b[0m"});
+  void paint(std::string& picture, std::string_view colour, std::string_view text) const {
+    bool const in_colour = style_.colour && !colour.empty() && !text.empty();
+    picture += in_colour ? joined({"\x1b[", colour, "m", text, "\x1b[0m"}) : std::string{text};
   }
   static std::uint64_t length_of(span_data const& span) noexcept {
     return span.end_time_unix_nano > span.start_time_unix_nano ? span.end_time_unix_nano - span.start_time_unix_nano : 0;
@@ -193,18 +196,20 @@ class waterfall_picture {
     auto const counted = [](std::size_t count, char const* what) { return joined({"  ", std::to_string(count), " ", what, count == 1 ? "" : "s"}); };
     auto const errors = static_cast<std::size_t>(
         std::count_if(spans_.begin(), spans_.end(), [](span_data const& span) { return span.status == span_status::error; }));
-    std::string text = in(bold, joined({"trace ", spans_.front().trace_id.hex()}));
+    std::string text;
+    paint(text, bold, joined({"trace ", spans_.front().trace_id.hex()}));
     if (services_.size() > 1) text += counted(services_.size(), "service");
     else if (!services_.front().empty()) text += joined({"  ", shown_text::of(services_.front(), 40).text});
     text += joined({counted(spans_.size(), "span"), "  ", shown_duration(end_ - start_)});
-    if (errors != 0) text += in(red, counted(errors, "error"));
-    return text + "\n";
+    if (errors != 0) paint(text, red, counted(errors, "error"));
+    text += '\n';
+    return text;
   }
   // The service too, where there are several.
   std::string label(span_data const& span) const {
     return services_.size() > 1 ? joined({span.service_name, ": ", span.name}) : span.name;
   }
-  std::string bar_of(span_data const& span, std::size_t columns, char const* colour) const {
+  void draw_bar(std::string& picture, span_data const& span, std::size_t columns, char const* colour) const {
     double const scale = static_cast<double>(columns) / static_cast<double>(end_ - start_);
     auto const column = [&](std::uint64_t time) { return static_cast<double>(time - start_) * scale; };
     double const from = column(span.start_time_unix_nano);
@@ -215,7 +220,9 @@ class waterfall_picture {
     if (until - from < 0.5) blocks = "▏";
     else for (std::size_t at = first; at < last; ++at) blocks += "█";
     std::size_t const drawn = until - from < 0.5 ? 1 : last - first;
-    return joined({std::string(first, ' '), in(colour, blocks), std::string(columns - first - drawn, ' ')});
+    picture.append(first, ' ');
+    paint(picture, colour, blocks);
+    picture.append(columns - first - drawn, ' ');
   }
 
   std::vector<span_data> spans_;
