@@ -55,6 +55,7 @@
 #if defined(NANOSPAN_IMPLEMENTATION) && !defined(NANOSPAN_IMPLEMENTATION_HPP)
 #define NANOSPAN_IMPLEMENTATION_HPP
 #include <nanospan/detail/joined.hpp>
+#include <nanospan/detail/decimal.hpp>
 #include <nanospan/detail/descriptor.hpp>
 #include <nanospan/detail/guest_thread.hpp>
 #include <nanospan/detail/silence.hpp>

@@ -5371,6 +5371,26 @@ NANOSPAN_DETAIL_OUT_OF_LINE inline std::string joined(std::initializer_list<std:
 
 }  // namespace nanospan::inline v0::detail
 
+// ---- nanospan/detail/decimal.hpp -----------------------------------------------------------------------------------------------
+
+// Numbers as texts of the outside say them. In one function: std::from_chars is a kilobyte wherever it is called. Any thread.
+
+#include <charconv>
+#include <optional>
+#include <system_error>
+
+namespace nanospan::inline v0::detail {
+
+// Digits, and nothing beside them; nothing where there are others, none, or more than 64 bits hold.
+NANOSPAN_DETAIL_OUT_OF_LINE inline std::optional<std::uint64_t> decimal(std::string_view text) noexcept {
+  std::uint64_t number = 0;
+  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+}  // namespace nanospan::inline v0::detail
+
 // ---- nanospan/detail/descriptor.hpp --------------------------------------------------------------------------------------------
 
 // File descriptors that close themselves, pipes made of them, and a write that harms nobody. Background half.
@@ -5872,7 +5892,6 @@ class side_thread {
 // The little of a URL that an endpoint needs: scheme, host, port, path with query (RFC 3986). Or a Unix socket's path, as gRPC and most agents write it:
 // unix:///run/otel.sock, or unix:/run/otel.sock. Constructor's thread.
 
-#include <charconv>
 #include <optional>
 
 namespace nanospan::inline v0::detail {
@@ -5933,8 +5952,9 @@ struct url {
     }
     parsed.port = parsed.scheme == "https" ? 443 : 80;
     if (!port.empty()) {
-      auto const [end, error] = std::from_chars(port.data(), port.data() + port.size(), parsed.port);
-      if (error != std::errc{} || end != port.data() + port.size() || parsed.port == 0) return std::nullopt;
+      auto const number = decimal(port);
+      if (!number || *number == 0 || *number > 65'535) return std::nullopt;
+      parsed.port = static_cast<std::uint16_t>(*number);
     }
     if (parsed.host.empty() || parsed.host.find_first_of("[]") != std::string::npos) return std::nullopt;
     return parsed;
@@ -6260,9 +6280,8 @@ class environment {
   std::optional<std::uint64_t> number(char const* name, std::uint64_t least, std::uint64_t greatest, char const* what) const {
     auto const value = text(name);
     if (!value) return std::nullopt;
-    std::uint64_t number = 0;
-    auto const [end, error] = std::from_chars(value->data(), value->data() + value->size(), number);
-    if (error == std::errc{} && end == value->data() + value->size() && number >= least && number <= greatest) return number;
+    auto const number = decimal(*value);
+    if (number && *number >= least && *number <= greatest) return number;
     ignored(name, *value, what);
     return std::nullopt;
   }
@@ -6329,8 +6348,10 @@ class environment {
   static std::optional<double> parse_ratio(std::string_view text) noexcept {
     int exponent = 0;
     if (std::size_t const e = text.find_first_of("eE"); e != std::string_view::npos) {
-      auto const [end, error] = std::from_chars(text.data() + e + 1, text.data() + text.size(), exponent);
-      if (error != std::errc{} || end != text.data() + text.size() || exponent < -400 || exponent > 400) return std::nullopt;
+      bool const negative = text.substr(e + 1).starts_with('-');
+      auto const given = decimal(text.substr(e + (negative ? 2 : 1)));
+      if (!given || *given > 400) return std::nullopt;
+      exponent = static_cast<int>(*given) * (negative ? -1 : 1);
       text = text.substr(0, e);
     }
     double digits = 0;
@@ -7707,7 +7728,6 @@ class configuration {
 // What can be found out about this process, its host and its operating system, under the keys and in the words of the semantic conventions
 // ("Resource semantic conventions": service, process, host, os). Constructor's thread.
 
-#include <charconv>
 #include <ctime>
 #include <optional>
 
@@ -7787,9 +7807,8 @@ inline std::string os_release_value(std::string_view text, std::string_view key)
 // from the clocks: whoever asks later, or from elsewhere, must come to the same.
 inline std::optional<std::string> creation_time(std::string_view process, std::string_view system, long ticks_a_second) {
   auto const number_at = [](std::string_view text) {
-    std::int64_t number = -1;
-    std::from_chars(text.data(), text.data() + text.size(), number);
-    return number;
+    auto const number = decimal(text.substr(0, text.find_first_not_of("0123456789")));
+    return number ? static_cast<std::int64_t>(*number) : -1;
   };
   std::size_t at = process.rfind(')');  // the second field may hold anything
   for (int field = 2; field < 22 && at != std::string_view::npos; ++field) at = process.find(' ', at + 1);
@@ -9776,7 +9795,7 @@ class http_answer_reader {
 
 // When to come again (RFC 9110, "Retry-After", "HTTP-date"). By hand: strptime asks the locale for the names of months. Any thread.
 
-#include <charconv>
+#include <algorithm>
 #include <optional>
 
 namespace nanospan::inline v0::detail {
@@ -9791,13 +9810,12 @@ inline std::optional<std::int64_t> http_date(std::string_view text, int this_yea
   };
   // Of exactly so many digits, the first of which may be a blank; -1 where there are none.
   auto const number = [&](std::size_t digits) {
-    int value = -1;
-    if (text.size() < digits) return value;
+    if (text.size() < digits) return -1;
     std::size_t const blank = digits == 2 && text.front() == ' ' ? 1 : 0;
-    auto const [end, error] = std::from_chars(text.data() + blank, text.data() + digits, value);
-    if (error != std::errc{} || end != text.data() + digits) return -1;
+    auto const value = decimal(text.substr(blank, digits - blank));
+    if (!value) return -1;
     text.remove_prefix(digits);
-    return value;
+    return static_cast<int>(*value);
   };
   auto const month = [&] {
     constexpr std::string_view names = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -9849,14 +9867,16 @@ inline std::optional<std::int64_t> http_date(std::string_view text, int this_yea
 
 // Seconds or an HTTP-date, at most a day from now; nothing where it is neither.
 inline std::optional<duration> retry_after(std::string_view text, std::int64_t now_unix_seconds) noexcept {
+  constexpr std::int64_t day = 86'400;
   std::int64_t seconds = 0;
-  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc{} || end != text.data() + text.size()) {
+  bool const negative = text.starts_with('-');
+  if (auto const given = decimal(text.substr(negative ? 1 : 0))) {
+    seconds = negative ? 0 : static_cast<std::int64_t>(std::min<std::uint64_t>(*given, day));
+  } else {
     auto const date = http_date(text, static_cast<int>(1970 + now_unix_seconds / 31'556'952));
     if (!date) return std::nullopt;
     seconds = *date - now_unix_seconds;
   }
-  constexpr std::int64_t day = 86'400;
   return duration::of_milliseconds((seconds < 0 ? 0 : seconds < day ? seconds : day) * 1'000);
 }
 

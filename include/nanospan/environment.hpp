@@ -4,6 +4,7 @@
 // The OTEL_ variables (OpenTelemetry, "Environment Variable Specification"): an empty one counts as unset, a bad one is reported by
 // name and ignored. Read once, by the thread that constructs the provider.
 
+#include <nanospan/detail/decimal.hpp>
 #include <nanospan/detail/header_text.hpp>
 #include <nanospan/detail/joined.hpp>
 #include <nanospan/detail/utf8.hpp>
@@ -59,9 +60,8 @@ class environment {
   std::optional<std::uint64_t> number(char const* name, std::uint64_t least, std::uint64_t greatest, char const* what) const {
     auto const value = text(name);
     if (!value) return std::nullopt;
-    std::uint64_t number = 0;
-    auto const [end, error] = std::from_chars(value->data(), value->data() + value->size(), number);
-    if (error == std::errc{} && end == value->data() + value->size() && number >= least && number <= greatest) return number;
+    auto const number = decimal(*value);
+    if (number && *number >= least && *number <= greatest) return number;
     ignored(name, *value, what);
     return std::nullopt;
   }
@@ -128,8 +128,10 @@ class environment {
   static std::optional<double> parse_ratio(std::string_view text) noexcept {
     int exponent = 0;
     if (std::size_t const e = text.find_first_of("eE"); e != std::string_view::npos) {
-      auto const [end, error] = std::from_chars(text.data() + e + 1, text.data() + text.size(), exponent);
-      if (error != std::errc{} || end != text.data() + text.size() || exponent < -400 || exponent > 400) return std::nullopt;
+      bool const negative = text.substr(e + 1).starts_with('-');
+      auto const given = decimal(text.substr(e + (negative ? 2 : 1)));
+      if (!given || *given > 400) return std::nullopt;
+      exponent = static_cast<int>(*given) * (negative ? -1 : 1);
       text = text.substr(0, e);
     }
     double digits = 0;

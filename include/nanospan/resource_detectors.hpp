@@ -4,13 +4,13 @@
 // What can be found out about this process, its host and its operating system, under the keys and in the words of the semantic conventions
 // ("Resource semantic conventions": service, process, host, os). Constructor's thread.
 
+#include <nanospan/detail/decimal.hpp>
 #include <nanospan/detail/descriptor.hpp>
 #include <nanospan/detail/header_text.hpp>
 #include <nanospan/detail/joined.hpp>
 #include <nanospan/id.hpp>
 #include <nanospan/options.hpp>
 
-#include <charconv>
 #include <ctime>
 #include <optional>
 
@@ -91,9 +91,8 @@ inline std::string os_release_value(std::string_view text, std::string_view key)
 // from the clocks: whoever asks later, or from elsewhere, must come to the same.
 inline std::optional<std::string> creation_time(std::string_view process, std::string_view system, long ticks_a_second) {
   auto const number_at = [](std::string_view text) {
-    std::int64_t number = -1;
-    std::from_chars(text.data(), text.data() + text.size(), number);
-    return number;
+    auto const number = decimal(text.substr(0, text.find_first_not_of("0123456789")));
+    return number ? static_cast<std::int64_t>(*number) : -1;
   };
   std::size_t at = process.rfind(')');  // the second field may hold anything
   for (int field = 2; field < 22 && at != std::string_view::npos; ++field) at = process.find(' ', at + 1);

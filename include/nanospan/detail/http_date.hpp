@@ -3,9 +3,10 @@
 
 // When to come again (RFC 9110, "Retry-After", "HTTP-date"). By hand: strptime asks the locale for the names of months. Any thread.
 
+#include <nanospan/detail/decimal.hpp>
 #include <nanospan/options.hpp>
 
-#include <charconv>
+#include <algorithm>
 #include <optional>
 #include <string_view>
 
@@ -21,13 +22,12 @@ inline std::optional<std::int64_t> http_date(std::string_view text, int this_yea
   };
   // Of exactly so many digits, the first of which may be a blank; -1 where there are none.
   auto const number = [&](std::size_t digits) {
-    int value = -1;
-    if (text.size() < digits) return value;
+    if (text.size() < digits) return -1;
     std::size_t const blank = digits == 2 && text.front() == ' ' ? 1 : 0;
-    auto const [end, error] = std::from_chars(text.data() + blank, text.data() + digits, value);
-    if (error != std::errc{} || end != text.data() + digits) return -1;
+    auto const value = decimal(text.substr(blank, digits - blank));
+    if (!value) return -1;
     text.remove_prefix(digits);
-    return value;
+    return static_cast<int>(*value);
   };
   auto const month = [&] {
     constexpr std::string_view names = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -79,14 +79,16 @@ inline std::optional<std::int64_t> http_date(std::string_view text, int this_yea
 
 // Seconds or an HTTP-date, at most a day from now; nothing where it is neither.
 inline std::optional<duration> retry_after(std::string_view text, std::int64_t now_unix_seconds) noexcept {
+  constexpr std::int64_t day = 86'400;
   std::int64_t seconds = 0;
-  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc{} || end != text.data() + text.size()) {
+  bool const negative = text.starts_with('-');
+  if (auto const given = decimal(text.substr(negative ? 1 : 0))) {
+    seconds = negative ? 0 : static_cast<std::int64_t>(std::min<std::uint64_t>(*given, day));
+  } else {
     auto const date = http_date(text, static_cast<int>(1970 + now_unix_seconds / 31'556'952));
     if (!date) return std::nullopt;
     seconds = *date - now_unix_seconds;
   }
-  constexpr std::int64_t day = 86'400;
   return duration::of_milliseconds((seconds < 0 ? 0 : seconds < day ? seconds : day) * 1'000);
 }
 

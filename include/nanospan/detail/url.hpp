@@ -4,10 +4,10 @@
 // The little of a URL that an endpoint needs: scheme, host, port, path with query (RFC 3986). Or a Unix socket's path, as gRPC and most agents write it:
 // unix:///run/otel.sock, or unix:/run/otel.sock. Constructor's thread.
 
+#include <nanospan/detail/decimal.hpp>
 #include <nanospan/detail/header_text.hpp>
 #include <nanospan/detail/joined.hpp>
 
-#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -71,8 +71,9 @@ struct url {
     }
     parsed.port = parsed.scheme == "https" ? 443 : 80;
     if (!port.empty()) {
-      auto const [end, error] = std::from_chars(port.data(), port.data() + port.size(), parsed.port);
-      if (error != std::errc{} || end != port.data() + port.size() || parsed.port == 0) return std::nullopt;
+      auto const number = decimal(port);
+      if (!number || *number == 0 || *number > 65'535) return std::nullopt;
+      parsed.port = static_cast<std::uint16_t>(*number);
     }
     if (parsed.host.empty() || parsed.host.find_first_of("[]") != std::string::npos) return std::nullopt;
     return parsed;
