@@ -107,24 +107,28 @@ class shared {
   }
   ~shared() {
     // Acquire and release pair with each other: the last owner destroys after every other one's use.
-    if (owners_ != nullptr && owners_->count.fetch_sub(1, std::memory_order_acq_rel) == 1) delete owners_;
+    if (owners_ != nullptr && owners_->count.fetch_sub(1, std::memory_order_acq_rel) == 1) owners_->end(owners_);
   }
 
   Object* get() const noexcept { return object_; }
   Object& operator*() const noexcept { return *object_; }
   Object* operator->() const noexcept { return object_; }
   explicit operator bool() const noexcept { return object_ != nullptr; }
+  friend bool operator==(shared const& a, shared const& b) noexcept { return a.object_ == b.object_; }
   friend bool operator==(shared const& a, std::nullptr_t) noexcept { return a.object_ == nullptr; }
 
  private:
+  // By a pointer: a virtual destructor would be two functions for each What, a table and a type's name.
   struct owners {
+    explicit owners(void (*how)(owners*) noexcept) noexcept : end{how} {}
     std::atomic<std::uint32_t> count{1};
-    virtual ~owners() = default;
+    void (*end)(owners*) noexcept;
   };
   template <typename What>
   struct held final : owners {
     template <typename... Arguments>
-    explicit held(Arguments&&... arguments) : what{std::forward<Arguments>(arguments)...} {}
+    explicit held(Arguments&&... arguments) : owners{end_of}, what{std::forward<Arguments>(arguments)...} {}
+    static void end_of(owners* one) noexcept { delete static_cast<held*>(one); }
     What what;
   };
 
@@ -5787,7 +5791,6 @@ class pace {
 
 #include <condition_variable>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -5818,7 +5821,7 @@ class side_thread {
   }
 
   // Runs work() there; true when it is done. False when `deadline` (monotonic nanoseconds) passed or the provider stops first: work() goes on by itself,
-  // so it owns all that it uses (by value, by shared_ptr), and the next call waits for its end before it begins its own, which it leaves out where it
+  // so it owns all that it uses (by value, by shared), and the next call waits for its end before it begins its own, which it leaves out where it
   // returns false before that. What work() throws is lost. Throws std::system_error where no thread can be had, and then has not begun.
   bool run(std::function<void()> work, export_wait& wait, std::uint64_t deadline) {
     start();
@@ -5847,7 +5850,7 @@ class side_thread {
   // A child's copy of the parent's state is never destroyed: the thread that shares it is not there to let go of it.
   void start() {
     if (state_ && state_->process == ::getpid()) return;
-    auto made = std::make_shared<state>();
+    auto made = shared<state>::make<state>();
     if (!made->done.made()) throw std::system_error{EMFILE, std::generic_category()};
     made->thread = start_guest_thread([made] { serve(*made); });
     state_ = std::move(made);
@@ -5882,7 +5885,7 @@ class side_thread {
     }
   }
 
-  std::shared_ptr<state> state_;
+  shared<state> state_;
 };
 
 }  // namespace nanospan::inline v0::detail
@@ -9325,7 +9328,6 @@ class line_file {
 // The exporter that writes OpenTelemetry's JSON Lines. Transcoding and the disk are the side thread's: the background thread only hands a copy of the batch over.
 
 #include <functional>
-#include <memory>
 #include <system_error>
 
 namespace nanospan::inline v0 {
@@ -9342,12 +9344,12 @@ struct otlp_file_exporter::state {
 
   otlp_file_options options;
   std::string path;
-  std::shared_ptr<detail::line_file> file;
+  shared<detail::line_file> file;
   detail::side_thread disk;
-  std::shared_ptr<job> pending;  // was begun, and not seen to end
+  shared<job> pending;  // was begun, and not seen to end
   bool used = false;
 
-  void open() { file = std::make_shared<detail::line_file>(path, options.max_bytes, options.max_files); }
+  void open() { file = shared<detail::line_file>::make<detail::line_file>(path, options.max_bytes, options.max_files); }
   static std::string absolute(std::string const& path) {
     if (path == "-" || path.front() == '/') return path;
     std::string directory(4096, '\0');
@@ -9380,7 +9382,7 @@ export_result otlp_file_exporter::export_batch(batch const& spans, export_wait& 
   self.used = true;
   // What hung at the last attempt may have been written since, and would be there twice.
   bool const again = self.pending && self.pending->otlp == spans.otlp;
-  auto const one = again ? self.pending : std::make_shared<state::job>(spans.otlp);
+  auto const one = again ? self.pending : shared<state::job>::make<state::job>(spans.otlp);
   std::function<void()> work = [] {};
   if (!again)
     work = [one, file = self.file] {
@@ -9431,8 +9433,6 @@ std::string otlp_file_exporter::description() const { return "OTLP/JSON lines in
 
 // The addresses of a name, without a wait for whoever knows them. Background thread.
 
-#include <memory>
-
 #include <netdb.h>
 #include <sched.h>
 #include <sys/socket.h>
@@ -9456,8 +9456,8 @@ inline void run_as_the_program_does() noexcept {
 // getaddrinfo blocks without a bound: it runs on a thread of its own, which shares what it writes and outlives nothing that it uses.
 class resolution {
  public:
-  static std::shared_ptr<resolution> start(std::string const& host, std::uint16_t port) {
-    auto self = std::make_shared<resolution>();
+  static shared<resolution> start(std::string const& host, std::uint16_t port) {
+    auto self = shared<resolution>::make<resolution>();
     addrinfo numeric{};
     numeric.ai_socktype = SOCK_STREAM;
     numeric.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
@@ -9507,7 +9507,6 @@ class resolution {
 #include <boost/system/error_code.hpp>
 
 #include <algorithm>
-#include <memory>
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -9645,7 +9644,7 @@ class socket_stream {
   static constexpr std::size_t most_unwaited_bytes = 256u << 10;
 
   descriptor socket_;
-  std::shared_ptr<resolution> pending_;
+  shared<resolution> pending_;
   std::size_t unwaited_bytes_ = 0;
   export_wait* wait_ = nullptr;
   std::uint64_t deadline_ = 0;
@@ -10857,9 +10856,7 @@ class spool_names {
 // One owner's directory in a spool: <spool>/<pid>-<16 hex digits, random>/, with a file `owner` on which the owner holds a lock of fcntl()'s kind: a forked child has no
 // part in it, and the kernel lets go of it however the owner ends. Whoever gets that lock later owns what is there. Each call may block as long as the disk likes.
 
-#include <algorithm>
 #include <cstdio>
-#include <memory>
 #include <system_error>
 
 #include <dirent.h>
@@ -10889,7 +10886,7 @@ class spool_directory {
   }
 
   // A new one. Null, and why, where there cannot be one.
-  static std::shared_ptr<spool_directory> make(std::string const& root, std::string& error) {
+  static shared<spool_directory> make(std::string const& root, std::string& error) {
     if (!make_path(root)) return failed("mkdir", root, error);
     random_ids random;
     random.seed();
@@ -10897,7 +10894,7 @@ class spool_directory {
     for (int tries = 0; tries < 100; ++tries) {
       char name[64];
       std::snprintf(name, sizeof name, "%ld-%016llx", static_cast<long>(::getpid()), static_cast<unsigned long long>(std::bit_cast<std::uint64_t>(random.next_span_id())));
-      auto made = std::make_shared<spool_directory>(root, name);
+      auto made = shared<spool_directory>::make<spool_directory>(root, name);
       if (::mkdir(made->path_.c_str(), 0700) != 0) return failed("mkdir", made->path_, error);
       int const owner = ::open(made->owner_path().c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
       if (owner < 0 && errno != ENOENT) {
@@ -10916,9 +10913,9 @@ class spool_directory {
     return failed("mkdir", root, error);
   }
   // One whose owner is gone; null for any other.
-  static std::shared_ptr<spool_directory> adopt(std::string const& root, std::string const& name) {
+  static shared<spool_directory> adopt(std::string const& root, std::string const& name) {
     if (spool_names::of(name) == spool_names::kind::living) return nullptr;
-    auto found = std::make_shared<spool_directory>(root, name);
+    auto found = shared<spool_directory>::make<spool_directory>(root, name);
     found->files_ = 1;  // until list() has counted: nothing of it is removed before
     struct stat is{};
     if (::lstat(found->path_.c_str(), &is) != 0 || !S_ISDIR(is.st_mode) || is.st_uid != ::geteuid()) return nullptr;
@@ -10930,23 +10927,22 @@ class spool_directory {
     return found;
   }
 
-  // Those there now, oldest first. What nobody finished writing is removed.
+  // Those there now, in no order. What nobody finished writing is removed.
   std::vector<file> list(std::size_t& broken) {
     std::vector<file> all;
     std::vector<std::string> unfinished;
     if (DIR* const open = ::opendir(path_.c_str()); open != nullptr) {
       while (dirent const* const entry = ::readdir(open)) {
-        std::string const is = entry->d_name;
+        std::string_view const is = entry->d_name;
         if (is.size() < 17 || is[16] != '.' || is.find_first_not_of("0123456789abcdef") != 16) continue;
-        std::string const ending = is.substr(17);
-        if (ending == "tmp") unfinished.push_back(is);
-        else if (ending == "otlp" || ending == "sending") all.push_back({std::stoull(is.substr(0, 16), nullptr, 16), ending == "sending"});
+        std::string_view const ending = is.substr(17);
+        if (ending == "tmp") unfinished.emplace_back(is);
+        else if (ending == "otlp" || ending == "sending") all.push_back({std::strtoull(entry->d_name, nullptr, 16), ending == "sending"});
       }
       ::closedir(open);
     }
-    for (std::string const& one : unfinished) ::unlink((path_ + "/" + one).c_str());
+    for (std::string const& one : unfinished) ::unlink(joined({path_, "/", one}).c_str());
     broken += unfinished.size();
-    std::sort(all.begin(), all.end(), [](file const& a, file const& b) { return a.number < b.number; });
     files_ = all.size();
     return all;
   }
@@ -11010,7 +11006,7 @@ class spool_directory {
   spool_directory(std::string const& root, std::string const& name) : path_{joined({root, "/", name})}, name_{name} {}
 
  private:
-  static std::shared_ptr<spool_directory> failed(char const* what, std::string const& path, std::string& error) {
+  static shared<spool_directory> failed(char const* what, std::string const& path, std::string& error) {
     error = joined({what, " ", path, ": ", std::system_category().message(errno)});
     return nullptr;
   }
@@ -11070,11 +11066,13 @@ class spool_directory {
 // gone. A file a batch, written whole or not at all; nothing is synced, so what is there survives the process and not a loss of power. Each call may block as long as the
 // disk likes, so they are the side thread's, one at a time.
 
+#include <algorithm>
+
 namespace nanospan::inline v0::detail {
 
 // A batch that is on disk.
 struct spool_ticket {
-  std::shared_ptr<spool_directory> in = nullptr;
+  shared<spool_directory> in = nullptr;
   spool_directory::file file = {};
   std::uint64_t bytes = 0;
 
@@ -11172,7 +11170,7 @@ class spool {
   }
 
   std::string root_;
-  std::shared_ptr<spool_directory> own_;
+  shared<spool_directory> own_;
   std::uint64_t last_ = 0;
 };
 
@@ -11187,19 +11185,19 @@ namespace nanospan::inline v0::detail {
 
 // All that a turn uses, shared with the side thread: nobody may be there any more when it ends.
 struct disk_job {
-  std::shared_ptr<spool> on;
+  shared<spool> on;
   charged_batch spans = batch{};
   std::vector<spool_ticket> where = {};
   bool in_flight = false;
   std::string error = {};
   bool done = false;
   spool::findings found = {};
-  std::shared_ptr<void> let_go = nullptr;  // of what else goes when this does
+  shared<disk_job> next = nullptr;  // goes when this does
 };
 
 class disk_turns {
  public:
-  using job = std::shared_ptr<disk_job>;
+  using job = shared<disk_job>;
   static constexpr std::uint64_t limit = 10'000'000'000;  // nanoseconds a turn
 
   // `work` there, then `then` here. False where the disk does not answer in time: then `then` comes with a later turn, or never; or, where an earlier one is not
@@ -11221,7 +11219,7 @@ class disk_turns {
   }
   bool stuck() const noexcept { return pending_ != nullptr; }
   // Goes when the turn that hangs does.
-  void after_it(std::shared_ptr<void> what) noexcept { pending_->let_go = std::move(what); }
+  void after_it(job what) noexcept { pending_->next = std::move(what); }
 
  private:
   // Throws std::bad_alloc before it has begun.
@@ -11274,6 +11272,10 @@ inline void remove(disk_job& job) {
     one.in = nullptr;  // a directory that has nothing left goes, too
   }
   job.done = true;
+}
+inline void let_go(disk_job& job) {
+  job.where.clear();
+  job.on = nullptr;
 }
 }  // namespace disk_work
 
@@ -11536,7 +11538,7 @@ namespace nanospan::inline v0::detail {
 class batch_disk : public batch_queue {
  public:
   batch_disk(shared<exporter> to, std::size_t queue_bytes, messages report, back_off delay, std::string const& directory, std::uint64_t limit_bytes, std::uint64_t between_looks)
-      : batch_queue{std::move(to), queue_bytes, report}, delay_{delay}, spool_{directory.empty() ? nullptr : std::make_shared<spool>(directory)}, spool_bytes_{limit_bytes}, between_looks_{between_looks}, next_look_{spool_ == nullptr ? ~std::uint64_t{0} : 0} {}
+      : batch_queue{std::move(to), queue_bytes, report}, delay_{delay}, spool_{directory.empty() ? nullptr : shared<spool>::make<spool>(directory)}, spool_bytes_{limit_bytes}, between_looks_{between_looks}, next_look_{spool_ == nullptr ? ~std::uint64_t{0} : 0} {}
 
  protected:
   // True as long as it is there.
@@ -11550,7 +11552,7 @@ class batch_disk : public batch_queue {
   // Whether a turn that begins now would begin at once.
   bool ready(export_wait& wait) noexcept {
     try {
-      return !disk_.stuck() || run(std::make_shared<disk_job>(), [](disk_job&) {}, [](disk_job&) {}, wait);
+      return !disk_.stuck() || run(shared<disk_job>::make<disk_job>(), [](disk_job&) {}, [](disk_job&) {}, wait);
     } catch (...) {  // no memory
       return false;
     }
@@ -11568,14 +11570,14 @@ class batch_disk : public batch_queue {
   bool adopt(export_wait& wait) {
     next_look_ = monotonic_nanoseconds() + between_looks_;  // a process may end, or be killed, while this one lives
     if (!ready(wait)) return disk_failed("the disk does not answer");
-    auto const job = std::make_shared<disk_job>(disk_job{spool_});
+    auto const job = shared<disk_job>::make<disk_job>(spool_);
     job->found.most_bytes = spool_bytes_ - std::min(spool_bytes_, disk_bytes_);
     run(job, disk_work::adopt, [this](disk_job& of) { join(std::move(of.found)); }, wait);
     return true;
   }
   // True when it is there. It is in nobody's hands but ours.
   bool store(batches::iterator one, export_wait& wait) {
-    auto const job = std::make_shared<disk_job>(disk_job{spool_});
+    auto const job = shared<disk_job>::make<disk_job>(spool_);
     job->where.resize(1);
     job->in_flight = one->account.maybe_there();
     std::swap(job->spans, one->spans);
@@ -11604,7 +11606,7 @@ class batch_disk : public batch_queue {
   // False where it cannot be had now, or is lost.
   bool fetch(batches::iterator one, bool in_flight, export_wait& wait) {
     if (!ready(wait)) return disk_hangs(), false;
-    auto const job = std::make_shared<disk_job>(disk_job{spool_});
+    auto const job = shared<disk_job>::make<disk_job>(spool_);
     job->where = {one->where};
     job->in_flight = in_flight;
     if (!touch(one, job, disk_work::get, wait)) return disk_hangs(), false;
@@ -11627,7 +11629,7 @@ class batch_disk : public batch_queue {
   void not_sent(batches::iterator one, export_wait& wait) noexcept try {
     one->forget_bytes();
     if (one->account.maybe_there() || one->of_file != queued_batch::part::whole || !ready(wait)) return;
-    auto const job = std::make_shared<disk_job>(disk_job{spool_});
+    auto const job = shared<disk_job>::make<disk_job>(spool_);
     job->where = {one->where};
     touch(one, job, disk_work::unmark, wait);
   } catch (...) {  // no memory: whoever finds it after us takes it for sent
@@ -11635,7 +11637,7 @@ class batch_disk : public batch_queue {
   // Files that nobody needs any more.
   void sweep(export_wait& wait) noexcept try {
     if (unneeded_.empty() || !ready(wait)) return;
-    auto const job = std::make_shared<disk_job>(disk_job{spool_});
+    auto const job = shared<disk_job>::make<disk_job>(spool_);
     job->where.swap(unneeded_);
     try {
       run(job, disk_work::remove, [](disk_job&) {}, wait);
@@ -11652,16 +11654,17 @@ class batch_disk : public batch_queue {
     for (queued_batch const& one : spooled_) waiting += one.account.spans();
     if (waiting != 0) tell_.left_on_disk(waiting, spool_->root());
     try {
-      auto const job = std::make_shared<disk_job>(disk_job{std::move(spool_)});
-      job->let_go = std::make_shared<batches>(std::move(spooled_));
+      auto const job = shared<disk_job>::make<disk_job>(std::move(spool_));
+      for (queued_batch& one : spooled_) job->where.push_back(std::move(one.where));
+      spooled_.clear();
       if (disk_.stuck()) disk_.after_it(job);
-      else run(job, [](disk_job& of) { of.let_go = of.on = nullptr; }, [](disk_job&) {}, wait);
+      else run(job, disk_work::let_go, [](disk_job&) {}, wait);
     } catch (...) {}  // NOLINT(bugprone-empty-catch): no memory; let go of here, then
   }
 
   back_off delay_;
   std::uint64_t next_attempt_ = 0;
-  std::shared_ptr<spool> spool_;
+  shared<spool> spool_;
   std::uint64_t spool_bytes_;
   std::uint64_t disk_retry_ = 0;
   std::uint64_t between_looks_;
@@ -12156,18 +12159,18 @@ namespace nanospan::inline v0::detail {
 
 class pipeline : export_wait {
  public:
-  pipeline(options&& with, resource const& common, messages report)
+  // With exporter, fallback and probe of its own, whatever the options say of them: a forked child's are not its parent's.
+  pipeline(shared<options const> with, shared<exporter> to, shared<exporter> fallback, bool probe, resource const& common, messages report)
       : options_{std::move(with)},
         report_{report},
-        collector_{{options_.max_batch_spans, options_.max_batch_bytes, nanoseconds(options_.schedule_delay), options_.limits},
-                   common.encoded(), common.schema_url(), {}, report, options_.on_end},
-        sender_{std::move(options_.exporter), {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report,
-                {std::exchange(options_.fallback, nullptr), options_.spool_directory, options_.spool_limit_bytes}},
+        collector_{{options_->max_batch_spans, options_->max_batch_bytes, nanoseconds(options_->schedule_delay), options_->limits}, common.encoded(), common.schema_url(), {}, report, options_->on_end},
+        sender_{std::move(to), {options_->max_queue_bytes, nanoseconds(options_->retry_limit)}, report, {std::move(fallback), options_->spool_directory, options_->spool_limit_bytes}},
+        to_probe_{probe},
         owner_process_{::getpid()} {
     if (!wake_.made()) throw configuration_error{"no descriptor left for the background thread's wake-up pipe"};
-    collector_.copy_baggage(options_.baggage_attributes);
+    collector_.copy_baggage(options_->baggage_attributes);
     collector::ensure_spare_slot();
-    if (!options_.background_thread) return;
+    if (!options_->background_thread) return;
     try {
       thread_ = start_guest_thread([this] { run(); });
     } catch (std::system_error const& error) {
@@ -12177,7 +12180,7 @@ class pipeline : export_wait {
 
   bool flush(duration limit) {
     if (inside()) return false;  // an exporter or a message handler cannot wait for itself
-    if (!options_.background_thread) return flush_here(later(limit));
+    if (!options_->background_thread) return flush_here(later(limit));
     std::unique_lock lock{mutex_};
     if (over_) return false;
     std::uint64_t const mine = ++flush_wanted_;
@@ -12191,14 +12194,14 @@ class pipeline : export_wait {
   bool drain_within(duration limit) {
     if (inside()) return false;
     std::uint64_t const mine = drains_wanted_.fetch_add(1, std::memory_order_release) + 1;  // Release: pairs with the acquire in drain().
-    if (!options_.background_thread) return in_turn(later(limit), [&] { return drain(); });
+    if (!options_->background_thread) return in_turn(later(limit), [&] { return drain(); });
     std::unique_lock lock{mutex_};
     wake_.wake();
     return waited_.wait_for(lock, bounded(limit), [&] { return drains_done_ >= mine || over_; }) && drains_done_ >= mine;
   }
 
   void poll() {
-    if (options_.background_thread || inside()) return;
+    if (options_->background_thread || inside()) return;
     std::lock_guard const alone{work_};
     working const here{*this};
     if (stopping()) return;
@@ -12216,7 +12219,7 @@ class pipeline : export_wait {
     std::lock_guard const one_at_a_time{stop_};
     if (stopped_) return;
     stopped_ = true;
-    stop_deadline_.store(later(options_.shutdown_limit), std::memory_order_relaxed);  // Relaxed: the next line publishes it.
+    stop_deadline_.store(later(options_->shutdown_limit), std::memory_order_relaxed);  // Relaxed: the next line publishes it.
     stopping_.store(true, std::memory_order_release);  // Release: pairs with the acquire in stopping().
     wake_.wake();
     if (thread_.joinable()) thread_.join();
@@ -12245,7 +12248,7 @@ class pipeline : export_wait {
 
   void run() {
     working const here{*this};
-    settle_in({options_.background_name.c_str(), options_.background_cpu, options_.background_nice, options_.background_realtime_priority},
+    settle_in({options_->background_name.c_str(), options_->background_cpu, options_->background_nice, options_->background_realtime_priority},
               [this](std::string const& what) { report_.warn(what); });
     probe();
     while (!stopping()) {
@@ -12259,7 +12262,7 @@ class pipeline : export_wait {
 
   // Once, unless there is a batch that asks the same; let go of where somebody wants to send.
   void probe() {
-    if (!std::exchange(options_.probe, false) || stopping() || sender_.pushed() != 0) return;
+    if (!std::exchange(to_probe_, false) || stopping() || sender_.pushed() != 0) return;
     probing_ = true;
     sender_.probe(*this);
     probing_ = false;
@@ -12391,7 +12394,7 @@ class pipeline : export_wait {
   // Where there is somewhere to go for what cannot be sent, a quarter of the time is for that.
   std::uint64_t send_deadline() const noexcept {
     if (sending_is_over_ || !sender_.has_refuge()) return stop_deadline();
-    return stop_deadline() - nanoseconds(options_.shutdown_limit) / 4;
+    return stop_deadline() - nanoseconds(options_->shutdown_limit) / 4;
   }
 
   // export_wait, for the exporter: each turn lasts at most one drain interval; in between the rings are drained, and what can do without the
@@ -12426,7 +12429,7 @@ class pipeline : export_wait {
     return watched[1].revents != 0;
   }
 
-  options options_;
+  shared<options const> options_;
   messages report_;
   wake_up wake_;
   collector collector_;
@@ -12434,6 +12437,7 @@ class pipeline : export_wait {
   pace pace_{monotonic_nanoseconds()};
   loss_watch losses_{stats()};
   bool starved_ = false;
+  bool to_probe_;
   bool probing_ = false;
   bool sending_is_over_ = false;
   turn work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread
@@ -12466,7 +12470,6 @@ class pipeline : export_wait {
 // recording is on; and the reverse. Any thread; one provider at a time.
 
 #include <algorithm>
-#include <memory>
 #include <mutex>
 
 namespace nanospan::inline v0 {
@@ -12487,14 +12490,14 @@ class no_cancellation {
 // The living provider's pipeline. Never destroyed: threads may flush and record while the program ends.
 struct provider_state {
   std::mutex mutex;
-  std::shared_ptr<pipeline> current;
+  shared<pipeline> current;
   std::vector<shared<sampler const>> samplers;  // all that there ever were: a thread may be asking one
   std::vector<shared<id_generator const>> id_generators;  // as these
   stats_snapshot reported;                                // what the providers before have told of
   bool forks_hooked = false;
   // A forked child goes on as the parent did: from its first span on it has a pipeline of its own, behind the same tracer_provider object.
   pipeline const* known_as = nullptr;       // to that object
-  std::unique_ptr<options const> complete;  // the options, as they were used
+  shared<options const> complete;           // the options, as they are used
   std::uint32_t word_at_fork = 0;           // of recording; zero where the parent had no provider, or a pipeline was made since
   log_level level = log_level::info;        // of the last provider's messages
   bool in_place = false;                    // the current pipeline was made so, and gives way to a provider of the child's own
@@ -12504,12 +12507,12 @@ inline provider_state& the_provider() {
   return state;
 }
 // The pipeline that a tracer_provider object means; null where it has ended, or has none yet in this process.
-inline std::shared_ptr<pipeline> pipeline_known_as(pipeline const* name) {
+inline shared<pipeline> pipeline_known_as(pipeline const* name) {
   auto& provider = the_provider();
   std::lock_guard const lock{provider.mutex};
   return name == provider.known_as ? provider.current : nullptr;
 }
-inline std::shared_ptr<pipeline> current_pipeline() {
+inline shared<pipeline> current_pipeline() {
   auto& provider = the_provider();
   std::lock_guard const lock{provider.mutex};
   return provider.current;
@@ -12517,9 +12520,9 @@ inline std::shared_ptr<pipeline> current_pipeline() {
 
 // A pipeline that is still in use below us on the stack, or is the parent's, is left alone for ever.
 // Without memory of its own: a forked child may have none that it could trust.
-inline void leave_alone(std::shared_ptr<pipeline>&& which) noexcept {
-  alignas(std::shared_ptr<pipeline>) static std::byte place[sizeof which];
-  ::new (static_cast<void*>(place)) std::shared_ptr<pipeline>{std::move(which)};  // over the one before, which is never destroyed
+inline void leave_alone(shared<pipeline>&& which) noexcept {
+  alignas(shared<pipeline>) static std::byte place[sizeof which];
+  ::new (static_cast<void*>(place)) shared<pipeline>{std::move(which)};  // over the one before, which is never destroyed
 }
 
 // From here on spans are counted drops. Relaxed, as every reader of it: a span that is being recorded now is drained or held.
@@ -12530,7 +12533,7 @@ inline void stop_recording() noexcept {
 }
 
 // Takes the provider's pipeline out of the process, ends it, and reports.
-inline void end_provider(std::shared_ptr<pipeline> which) {
+inline void end_provider(shared<pipeline> which) {
   auto& provider = the_provider();
   {
     std::lock_guard const lock{provider.mutex};
@@ -12543,8 +12546,8 @@ inline void end_provider(std::shared_ptr<pipeline> which) {
   {
     std::lock_guard const lock{provider.mutex};
     if (which != provider.current) return;
-    provider.current.reset();
-    provider.complete.reset();
+    provider.current = nullptr;
+    provider.complete = nullptr;
     provider.known_as = nullptr;
     stats_snapshot const now = stats();
     try {
@@ -12584,18 +12587,16 @@ inline bool hook_provider_forks() {
 }
 
 // The child's own, as the parent's was. Throws what the parts throw.
-inline std::shared_ptr<pipeline> make_in_child(options const& as) {
-  options with = as;
-  messages const report = messages_of(with);
-  with.exporter = as.exporter->for_child();
-  if (with.exporter == nullptr) {
-    report.error(joined({"spans of this forked process are dropped: ", as.exporter->description(), " cannot be used by it; make a nanospan::tracer_provider after fork()"}));
+inline shared<pipeline> make_in_child(shared<options const> const& with) {
+  messages const report = messages_of(*with);
+  shared<exporter> to = with->exporter->for_child();
+  if (to == nullptr) {
+    report.error(joined({"spans of this forked process are dropped: ", with->exporter->description(), " cannot be used by it; make a nanospan::tracer_provider after fork()"}));
     return nullptr;
   }
-  if (as.fallback != nullptr) with.fallback = as.fallback->for_child();
-  with.probe = false;  // the parent has asked
-  resource const own = resource::of(with, environment{messages{default_message_handler, log_level::none}});  // the parent has told
-  return std::make_shared<pipeline>(std::move(with), own, report);
+  shared<exporter> fallback = with->fallback == nullptr ? nullptr : with->fallback->for_child();
+  resource const own = resource::of(*with, environment{messages{default_message_handler, log_level::none}});  // the parent has told
+  return shared<pipeline>::make<pipeline>(with, std::move(to), std::move(fallback), false, own, report);  // no probe: the parent has asked
 }
 // Called by the first span of a forked child, with its thread marked busy: it is recorded then.
 inline void start_in_child() noexcept {
@@ -12606,7 +12607,7 @@ inline void start_in_child() noexcept {
   std::uint32_t word = std::exchange(provider.word_at_fork, 0);
   if (word == 0) return;  // another thread was first, or the provider has ended
   try {
-    provider.current = make_in_child(*provider.complete);
+    provider.current = make_in_child(provider.complete);
   } catch (std::exception const& error) {
     try {
       messages_of(*provider.complete).error(joined({"spans of this forked process are dropped: ", error.what()}));
@@ -12641,7 +12642,7 @@ inline std::uint32_t plan_of(sampler const& chosen, std::uint32_t word) noexcept
 // What stands in a forked child for the parent's provider ends when the child makes one of its own.
 inline void end_in_place() {
   auto& provider = the_provider();
-  std::shared_ptr<pipeline> which;
+  shared<pipeline> which;
   {
     std::lock_guard const lock{provider.mutex};
     if (provider.in_place) which = provider.current;
@@ -12676,8 +12677,8 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   if (with.id_generator != nullptr) provider.id_generators.push_back(with.id_generator);
   recording.ids.store(with.id_generator.get(), std::memory_order_release);  // Release: pairs with the acquire in start_as_asked().
   std::uint32_t const asked_for = (with.baggage_attributes.empty() ? 0 : recording_baggage) | (with.error_on_exception ? recording_exceptions : 0);
-  auto complete = std::make_unique<options const>(with);
-  auto const made = std::make_shared<pipeline>(std::move(with), common, report);
+  auto complete = shared<options const>::make<options const>(std::move(with));
+  auto const made = shared<pipeline>::make<pipeline>(complete, complete->exporter, complete->fallback, complete->probe, common, report);
   hook_process(report);
   provider.current = made;
   provider.known_as = made.get();

@@ -24,18 +24,18 @@ namespace nanospan::inline v0::detail {
 
 class pipeline : export_wait {
  public:
-  pipeline(options&& with, resource const& common, messages report)
+  // With exporter, fallback and probe of its own, whatever the options say of them: a forked child's are not its parent's.
+  pipeline(shared<options const> with, shared<exporter> to, shared<exporter> fallback, bool probe, resource const& common, messages report)
       : options_{std::move(with)},
         report_{report},
-        collector_{{options_.max_batch_spans, options_.max_batch_bytes, nanoseconds(options_.schedule_delay), options_.limits},
-                   common.encoded(), common.schema_url(), {}, report, options_.on_end},
-        sender_{std::move(options_.exporter), {options_.max_queue_bytes, nanoseconds(options_.retry_limit)}, report,
-                {std::exchange(options_.fallback, nullptr), options_.spool_directory, options_.spool_limit_bytes}},
+        collector_{{options_->max_batch_spans, options_->max_batch_bytes, nanoseconds(options_->schedule_delay), options_->limits}, common.encoded(), common.schema_url(), {}, report, options_->on_end},
+        sender_{std::move(to), {options_->max_queue_bytes, nanoseconds(options_->retry_limit)}, report, {std::move(fallback), options_->spool_directory, options_->spool_limit_bytes}},
+        to_probe_{probe},
         owner_process_{::getpid()} {
     if (!wake_.made()) throw configuration_error{"no descriptor left for the background thread's wake-up pipe"};
-    collector_.copy_baggage(options_.baggage_attributes);
+    collector_.copy_baggage(options_->baggage_attributes);
     collector::ensure_spare_slot();
-    if (!options_.background_thread) return;
+    if (!options_->background_thread) return;
     try {
       thread_ = start_guest_thread([this] { run(); });
     } catch (std::system_error const& error) {
@@ -45,7 +45,7 @@ class pipeline : export_wait {
 
   bool flush(duration limit) {
     if (inside()) return false;  // an exporter or a message handler cannot wait for itself
-    if (!options_.background_thread) return flush_here(later(limit));
+    if (!options_->background_thread) return flush_here(later(limit));
     std::unique_lock lock{mutex_};
     if (over_) return false;
     std::uint64_t const mine = ++flush_wanted_;
@@ -59,14 +59,14 @@ class pipeline : export_wait {
   bool drain_within(duration limit) {
     if (inside()) return false;
     std::uint64_t const mine = drains_wanted_.fetch_add(1, std::memory_order_release) + 1;  // Release: pairs with the acquire in drain().
-    if (!options_.background_thread) return in_turn(later(limit), [&] { return drain(); });
+    if (!options_->background_thread) return in_turn(later(limit), [&] { return drain(); });
     std::unique_lock lock{mutex_};
     wake_.wake();
     return waited_.wait_for(lock, bounded(limit), [&] { return drains_done_ >= mine || over_; }) && drains_done_ >= mine;
   }
 
   void poll() {
-    if (options_.background_thread || inside()) return;
+    if (options_->background_thread || inside()) return;
     std::lock_guard const alone{work_};
     working const here{*this};
     if (stopping()) return;
@@ -84,7 +84,7 @@ class pipeline : export_wait {
     std::lock_guard const one_at_a_time{stop_};
     if (stopped_) return;
     stopped_ = true;
-    stop_deadline_.store(later(options_.shutdown_limit), std::memory_order_relaxed);  // Relaxed: the next line publishes it.
+    stop_deadline_.store(later(options_->shutdown_limit), std::memory_order_relaxed);  // Relaxed: the next line publishes it.
     stopping_.store(true, std::memory_order_release);  // Release: pairs with the acquire in stopping().
     wake_.wake();
     if (thread_.joinable()) thread_.join();
@@ -113,7 +113,7 @@ class pipeline : export_wait {
 
   void run() {
     working const here{*this};
-    settle_in({options_.background_name.c_str(), options_.background_cpu, options_.background_nice, options_.background_realtime_priority},
+    settle_in({options_->background_name.c_str(), options_->background_cpu, options_->background_nice, options_->background_realtime_priority},
               [this](std::string const& what) { report_.warn(what); });
     probe();
     while (!stopping()) {
@@ -127,7 +127,7 @@ class pipeline : export_wait {
 
   // Once, unless there is a batch that asks the same; let go of where somebody wants to send.
   void probe() {
-    if (!std::exchange(options_.probe, false) || stopping() || sender_.pushed() != 0) return;
+    if (!std::exchange(to_probe_, false) || stopping() || sender_.pushed() != 0) return;
     probing_ = true;
     sender_.probe(*this);
     probing_ = false;
@@ -259,7 +259,7 @@ class pipeline : export_wait {
   // Where there is somewhere to go for what cannot be sent, a quarter of the time is for that.
   std::uint64_t send_deadline() const noexcept {
     if (sending_is_over_ || !sender_.has_refuge()) return stop_deadline();
-    return stop_deadline() - nanoseconds(options_.shutdown_limit) / 4;
+    return stop_deadline() - nanoseconds(options_->shutdown_limit) / 4;
   }
 
   // export_wait, for the exporter: each turn lasts at most one drain interval; in between the rings are drained, and what can do without the
@@ -294,7 +294,7 @@ class pipeline : export_wait {
     return watched[1].revents != 0;
   }
 
-  options options_;
+  shared<options const> options_;
   messages report_;
   wake_up wake_;
   collector collector_;
@@ -302,6 +302,7 @@ class pipeline : export_wait {
   pace pace_{monotonic_nanoseconds()};
   loss_watch losses_{stats()};
   bool starved_ = false;
+  bool to_probe_;
   bool probing_ = false;
   bool sending_is_over_ = false;
   turn work_;  // one thread at a time in collector and sender; taken by poll(), flush() and the end where there is no thread

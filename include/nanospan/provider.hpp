@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <memory>
 #include <mutex>
 
 #include <pthread.h>
@@ -36,14 +35,14 @@ class no_cancellation {
 // The living provider's pipeline. Never destroyed: threads may flush and record while the program ends.
 struct provider_state {
   std::mutex mutex;
-  std::shared_ptr<pipeline> current;
+  shared<pipeline> current;
   std::vector<shared<sampler const>> samplers;  // all that there ever were: a thread may be asking one
   std::vector<shared<id_generator const>> id_generators;  // as these
   stats_snapshot reported;                                // what the providers before have told of
   bool forks_hooked = false;
   // A forked child goes on as the parent did: from its first span on it has a pipeline of its own, behind the same tracer_provider object.
   pipeline const* known_as = nullptr;       // to that object
-  std::unique_ptr<options const> complete;  // the options, as they were used
+  shared<options const> complete;           // the options, as they are used
   std::uint32_t word_at_fork = 0;           // of recording; zero where the parent had no provider, or a pipeline was made since
   log_level level = log_level::info;        // of the last provider's messages
   bool in_place = false;                    // the current pipeline was made so, and gives way to a provider of the child's own
@@ -53,12 +52,12 @@ inline provider_state& the_provider() {
   return state;
 }
 // The pipeline that a tracer_provider object means; null where it has ended, or has none yet in this process.
-inline std::shared_ptr<pipeline> pipeline_known_as(pipeline const* name) {
+inline shared<pipeline> pipeline_known_as(pipeline const* name) {
   auto& provider = the_provider();
   std::lock_guard const lock{provider.mutex};
   return name == provider.known_as ? provider.current : nullptr;
 }
-inline std::shared_ptr<pipeline> current_pipeline() {
+inline shared<pipeline> current_pipeline() {
   auto& provider = the_provider();
   std::lock_guard const lock{provider.mutex};
   return provider.current;
@@ -66,9 +65,9 @@ inline std::shared_ptr<pipeline> current_pipeline() {
 
 // A pipeline that is still in use below us on the stack, or is the parent's, is left alone for ever.
 // Without memory of its own: a forked child may have none that it could trust.
-inline void leave_alone(std::shared_ptr<pipeline>&& which) noexcept {
-  alignas(std::shared_ptr<pipeline>) static std::byte place[sizeof which];
-  ::new (static_cast<void*>(place)) std::shared_ptr<pipeline>{std::move(which)};  // over the one before, which is never destroyed
+inline void leave_alone(shared<pipeline>&& which) noexcept {
+  alignas(shared<pipeline>) static std::byte place[sizeof which];
+  ::new (static_cast<void*>(place)) shared<pipeline>{std::move(which)};  // over the one before, which is never destroyed
 }
 
 // From here on spans are counted drops. Relaxed, as every reader of it: a span that is being recorded now is drained or held.
@@ -79,7 +78,7 @@ inline void stop_recording() noexcept {
 }
 
 // Takes the provider's pipeline out of the process, ends it, and reports.
-inline void end_provider(std::shared_ptr<pipeline> which) {
+inline void end_provider(shared<pipeline> which) {
   auto& provider = the_provider();
   {
     std::lock_guard const lock{provider.mutex};
@@ -92,8 +91,8 @@ inline void end_provider(std::shared_ptr<pipeline> which) {
   {
     std::lock_guard const lock{provider.mutex};
     if (which != provider.current) return;
-    provider.current.reset();
-    provider.complete.reset();
+    provider.current = nullptr;
+    provider.complete = nullptr;
     provider.known_as = nullptr;
     stats_snapshot const now = stats();
     try {
@@ -133,18 +132,16 @@ inline bool hook_provider_forks() {
 }
 
 // The child's own, as the parent's was. Throws what the parts throw.
-inline std::shared_ptr<pipeline> make_in_child(options const& as) {
-  options with = as;
-  messages const report = messages_of(with);
-  with.exporter = as.exporter->for_child();
-  if (with.exporter == nullptr) {
-    report.error(joined({"spans of this forked process are dropped: ", as.exporter->description(), " cannot be used by it; make a nanospan::tracer_provider after fork()"}));
+inline shared<pipeline> make_in_child(shared<options const> const& with) {
+  messages const report = messages_of(*with);
+  shared<exporter> to = with->exporter->for_child();
+  if (to == nullptr) {
+    report.error(joined({"spans of this forked process are dropped: ", with->exporter->description(), " cannot be used by it; make a nanospan::tracer_provider after fork()"}));
     return nullptr;
   }
-  if (as.fallback != nullptr) with.fallback = as.fallback->for_child();
-  with.probe = false;  // the parent has asked
-  resource const own = resource::of(with, environment{messages{default_message_handler, log_level::none}});  // the parent has told
-  return std::make_shared<pipeline>(std::move(with), own, report);
+  shared<exporter> fallback = with->fallback == nullptr ? nullptr : with->fallback->for_child();
+  resource const own = resource::of(*with, environment{messages{default_message_handler, log_level::none}});  // the parent has told
+  return shared<pipeline>::make<pipeline>(with, std::move(to), std::move(fallback), false, own, report);  // no probe: the parent has asked
 }
 // Called by the first span of a forked child, with its thread marked busy: it is recorded then.
 inline void start_in_child() noexcept {
@@ -155,7 +152,7 @@ inline void start_in_child() noexcept {
   std::uint32_t word = std::exchange(provider.word_at_fork, 0);
   if (word == 0) return;  // another thread was first, or the provider has ended
   try {
-    provider.current = make_in_child(*provider.complete);
+    provider.current = make_in_child(provider.complete);
   } catch (std::exception const& error) {
     try {
       messages_of(*provider.complete).error(joined({"spans of this forked process are dropped: ", error.what()}));
@@ -190,7 +187,7 @@ inline std::uint32_t plan_of(sampler const& chosen, std::uint32_t word) noexcept
 // What stands in a forked child for the parent's provider ends when the child makes one of its own.
 inline void end_in_place() {
   auto& provider = the_provider();
-  std::shared_ptr<pipeline> which;
+  shared<pipeline> which;
   {
     std::lock_guard const lock{provider.mutex};
     if (provider.in_place) which = provider.current;
@@ -225,8 +222,8 @@ pipeline* define_NANOSPAN_IMPLEMENTATION_in_one_source_file(options&& with) {
   if (with.id_generator != nullptr) provider.id_generators.push_back(with.id_generator);
   recording.ids.store(with.id_generator.get(), std::memory_order_release);  // Release: pairs with the acquire in start_as_asked().
   std::uint32_t const asked_for = (with.baggage_attributes.empty() ? 0 : recording_baggage) | (with.error_on_exception ? recording_exceptions : 0);
-  auto complete = std::make_unique<options const>(with);
-  auto const made = std::make_shared<pipeline>(std::move(with), common, report);
+  auto complete = shared<options const>::make<options const>(std::move(with));
+  auto const made = shared<pipeline>::make<pipeline>(complete, complete->exporter, complete->fallback, complete->probe, common, report);
   hook_process(report);
   provider.current = made;
   provider.known_as = made.get();

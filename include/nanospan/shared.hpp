@@ -46,24 +46,28 @@ class shared {
   }
   ~shared() {
     // Acquire and release pair with each other: the last owner destroys after every other one's use.
-    if (owners_ != nullptr && owners_->count.fetch_sub(1, std::memory_order_acq_rel) == 1) delete owners_;
+    if (owners_ != nullptr && owners_->count.fetch_sub(1, std::memory_order_acq_rel) == 1) owners_->end(owners_);
   }
 
   Object* get() const noexcept { return object_; }
   Object& operator*() const noexcept { return *object_; }
   Object* operator->() const noexcept { return object_; }
   explicit operator bool() const noexcept { return object_ != nullptr; }
+  friend bool operator==(shared const& a, shared const& b) noexcept { return a.object_ == b.object_; }
   friend bool operator==(shared const& a, std::nullptr_t) noexcept { return a.object_ == nullptr; }
 
  private:
+  // By a pointer: a virtual destructor would be two functions for each What, a table and a type's name.
   struct owners {
+    explicit owners(void (*how)(owners*) noexcept) noexcept : end{how} {}
     std::atomic<std::uint32_t> count{1};
-    virtual ~owners() = default;
+    void (*end)(owners*) noexcept;
   };
   template <typename What>
   struct held final : owners {
     template <typename... Arguments>
-    explicit held(Arguments&&... arguments) : what{std::forward<Arguments>(arguments)...} {}
+    explicit held(Arguments&&... arguments) : owners{end_of}, what{std::forward<Arguments>(arguments)...} {}
+    static void end_of(owners* one) noexcept { delete static_cast<held*>(one); }
     What what;
   };
 

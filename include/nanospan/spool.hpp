@@ -7,12 +7,15 @@
 
 #include <nanospan/clock.hpp>
 #include <nanospan/detail/spool_directory.hpp>
+#include <nanospan/shared.hpp>
+
+#include <algorithm>
 
 namespace nanospan::inline v0::detail {
 
 // A batch that is on disk.
 struct spool_ticket {
-  std::shared_ptr<spool_directory> in = nullptr;
+  shared<spool_directory> in = nullptr;
   spool_directory::file file = {};
   std::uint64_t bytes = 0;
 
@@ -110,7 +113,7 @@ class spool {
   }
 
   std::string root_;
-  std::shared_ptr<spool_directory> own_;
+  shared<spool_directory> own_;
   std::uint64_t last_ = 0;
 };
 

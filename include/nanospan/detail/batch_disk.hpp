@@ -14,7 +14,7 @@ namespace nanospan::inline v0::detail {
 class batch_disk : public batch_queue {
  public:
   batch_disk(shared<exporter> to, std::size_t queue_bytes, messages report, back_off delay, std::string const& directory, std::uint64_t limit_bytes, std::uint64_t between_looks)
-      : batch_queue{std::move(to), queue_bytes, report}, delay_{delay}, spool_{directory.empty() ? nullptr : std::make_shared<spool>(directory)}, spool_bytes_{limit_bytes}, between_looks_{between_looks}, next_look_{spool_ == nullptr ? ~std::uint64_t{0} : 0} {}
+      : batch_queue{std::move(to), queue_bytes, report}, delay_{delay}, spool_{directory.empty() ? nullptr : shared<spool>::make<spool>(directory)}, spool_bytes_{limit_bytes}, between_looks_{between_looks}, next_look_{spool_ == nullptr ? ~std::uint64_t{0} : 0} {}
 
  protected:
   // True as long as it is there.
@@ -28,7 +28,7 @@ class batch_disk : public batch_queue {
   // Whether a turn that begins now would begin at once.
   bool ready(export_wait& wait) noexcept {
     try {
-      return !disk_.stuck() || run(std::make_shared<disk_job>(), [](disk_job&) {}, [](disk_job&) {}, wait);
+      return !disk_.stuck() || run(shared<disk_job>::make<disk_job>(), [](disk_job&) {}, [](disk_job&) {}, wait);
     } catch (...) {  // no memory
       return false;
     }
@@ -46,14 +46,14 @@ class batch_disk : public batch_queue {
   bool adopt(export_wait& wait) {
     next_look_ = monotonic_nanoseconds() + between_looks_;  // a process may end, or be killed, while this one lives
     if (!ready(wait)) return disk_failed("the disk does not answer");
-    auto const job = std::make_shared<disk_job>(disk_job{spool_});
+    auto const job = shared<disk_job>::make<disk_job>(spool_);
     job->found.most_bytes = spool_bytes_ - std::min(spool_bytes_, disk_bytes_);
     run(job, disk_work::adopt, [this](disk_job& of) { join(std::move(of.found)); }, wait);
     return true;
   }
   // True when it is there. It is in nobody's hands but ours.
   bool store(batches::iterator one, export_wait& wait) {
-    auto const job = std::make_shared<disk_job>(disk_job{spool_});
+    auto const job = shared<disk_job>::make<disk_job>(spool_);
     job->where.resize(1);
     job->in_flight = one->account.maybe_there();
     std::swap(job->spans, one->spans);
@@ -82,7 +82,7 @@ class batch_disk : public batch_queue {
   // False where it cannot be had now, or is lost.
   bool fetch(batches::iterator one, bool in_flight, export_wait& wait) {
     if (!ready(wait)) return disk_hangs(), false;
-    auto const job = std::make_shared<disk_job>(disk_job{spool_});
+    auto const job = shared<disk_job>::make<disk_job>(spool_);
     job->where = {one->where};
     job->in_flight = in_flight;
     if (!touch(one, job, disk_work::get, wait)) return disk_hangs(), false;
@@ -105,7 +105,7 @@ class batch_disk : public batch_queue {
   void not_sent(batches::iterator one, export_wait& wait) noexcept try {
     one->forget_bytes();
     if (one->account.maybe_there() || one->of_file != queued_batch::part::whole || !ready(wait)) return;
-    auto const job = std::make_shared<disk_job>(disk_job{spool_});
+    auto const job = shared<disk_job>::make<disk_job>(spool_);
     job->where = {one->where};
     touch(one, job, disk_work::unmark, wait);
   } catch (...) {  // no memory: whoever finds it after us takes it for sent
@@ -113,7 +113,7 @@ class batch_disk : public batch_queue {
   // Files that nobody needs any more.
   void sweep(export_wait& wait) noexcept try {
     if (unneeded_.empty() || !ready(wait)) return;
-    auto const job = std::make_shared<disk_job>(disk_job{spool_});
+    auto const job = shared<disk_job>::make<disk_job>(spool_);
     job->where.swap(unneeded_);
     try {
       run(job, disk_work::remove, [](disk_job&) {}, wait);
@@ -130,16 +130,17 @@ class batch_disk : public batch_queue {
     for (queued_batch const& one : spooled_) waiting += one.account.spans();
     if (waiting != 0) tell_.left_on_disk(waiting, spool_->root());
     try {
-      auto const job = std::make_shared<disk_job>(disk_job{std::move(spool_)});
-      job->let_go = std::make_shared<batches>(std::move(spooled_));
+      auto const job = shared<disk_job>::make<disk_job>(std::move(spool_));
+      for (queued_batch& one : spooled_) job->where.push_back(std::move(one.where));
+      spooled_.clear();
       if (disk_.stuck()) disk_.after_it(job);
-      else run(job, [](disk_job& of) { of.let_go = of.on = nullptr; }, [](disk_job&) {}, wait);
+      else run(job, disk_work::let_go, [](disk_job&) {}, wait);
     } catch (...) {}  // NOLINT(bugprone-empty-catch): no memory; let go of here, then
   }
 
   back_off delay_;
   std::uint64_t next_attempt_ = 0;
-  std::shared_ptr<spool> spool_;
+  shared<spool> spool_;
   std::uint64_t spool_bytes_;
   std::uint64_t disk_retry_ = 0;
   std::uint64_t between_looks_;

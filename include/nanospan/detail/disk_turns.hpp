@@ -12,19 +12,19 @@ namespace nanospan::inline v0::detail {
 
 // All that a turn uses, shared with the side thread: nobody may be there any more when it ends.
 struct disk_job {
-  std::shared_ptr<spool> on;
+  shared<spool> on;
   charged_batch spans = batch{};
   std::vector<spool_ticket> where = {};
   bool in_flight = false;
   std::string error = {};
   bool done = false;
   spool::findings found = {};
-  std::shared_ptr<void> let_go = nullptr;  // of what else goes when this does
+  shared<disk_job> next = nullptr;  // goes when this does
 };
 
 class disk_turns {
  public:
-  using job = std::shared_ptr<disk_job>;
+  using job = shared<disk_job>;
   static constexpr std::uint64_t limit = 10'000'000'000;  // nanoseconds a turn
 
   // `work` there, then `then` here. False where the disk does not answer in time: then `then` comes with a later turn, or never; or, where an earlier one is not
@@ -46,7 +46,7 @@ class disk_turns {
   }
   bool stuck() const noexcept { return pending_ != nullptr; }
   // Goes when the turn that hangs does.
-  void after_it(std::shared_ptr<void> what) noexcept { pending_->let_go = std::move(what); }
+  void after_it(job what) noexcept { pending_->next = std::move(what); }
 
  private:
   // Throws std::bad_alloc before it has begun.
@@ -99,6 +99,10 @@ inline void remove(disk_job& job) {
     one.in = nullptr;  // a directory that has nothing left goes, too
   }
   job.done = true;
+}
+inline void let_go(disk_job& job) {
+  job.where.clear();
+  job.on = nullptr;
 }
 }  // namespace disk_work
 

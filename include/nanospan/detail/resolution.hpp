@@ -5,10 +5,10 @@
 
 #include <nanospan/detail/descriptor.hpp>
 #include <nanospan/detail/guest_thread.hpp>
+#include <nanospan/shared.hpp>
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 #include <string>
 
 #include <netdb.h>
@@ -35,8 +35,8 @@ inline void run_as_the_program_does() noexcept {
 // getaddrinfo blocks without a bound: it runs on a thread of its own, which shares what it writes and outlives nothing that it uses.
 class resolution {
  public:
-  static std::shared_ptr<resolution> start(std::string const& host, std::uint16_t port) {
-    auto self = std::make_shared<resolution>();
+  static shared<resolution> start(std::string const& host, std::uint16_t port) {
+    auto self = shared<resolution>::make<resolution>();
     addrinfo numeric{};
     numeric.ai_socktype = SOCK_STREAM;
     numeric.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;

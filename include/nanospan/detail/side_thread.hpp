@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <condition_variable>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -43,7 +42,7 @@ class side_thread {
   }
 
   // Runs work() there; true when it is done. False when `deadline` (monotonic nanoseconds) passed or the provider stops first: work() goes on by itself,
-  // so it owns all that it uses (by value, by shared_ptr), and the next call waits for its end before it begins its own, which it leaves out where it
+  // so it owns all that it uses (by value, by shared), and the next call waits for its end before it begins its own, which it leaves out where it
   // returns false before that. What work() throws is lost. Throws std::system_error where no thread can be had, and then has not begun.
   bool run(std::function<void()> work, export_wait& wait, std::uint64_t deadline) {
     start();
@@ -72,7 +71,7 @@ class side_thread {
   // A child's copy of the parent's state is never destroyed: the thread that shares it is not there to let go of it.
   void start() {
     if (state_ && state_->process == ::getpid()) return;
-    auto made = std::make_shared<state>();
+    auto made = shared<state>::make<state>();
     if (!made->done.made()) throw std::system_error{EMFILE, std::generic_category()};
     made->thread = start_guest_thread([made] { serve(*made); });
     state_ = std::move(made);
@@ -107,7 +106,7 @@ class side_thread {
     }
   }
 
-  std::shared_ptr<state> state_;
+  shared<state> state_;
 };
 
 }  // namespace nanospan::inline v0::detail

@@ -17,7 +17,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -157,7 +156,7 @@ class socket_stream {
   static constexpr std::size_t most_unwaited_bytes = 256u << 10;
 
   descriptor socket_;
-  std::shared_ptr<resolution> pending_;
+  shared<resolution> pending_;
   std::size_t unwaited_bytes_ = 0;
   export_wait* wait_ = nullptr;
   std::uint64_t deadline_ = 0;

@@ -9,11 +9,13 @@
 #include <nanospan/detail/spool_file.hpp>
 #include <nanospan/detail/spool_names.hpp>
 #include <nanospan/id.hpp>
+#include <nanospan/shared.hpp>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <memory>
+#include <cstdlib>
+#include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -46,7 +48,7 @@ class spool_directory {
   }
 
   // A new one. Null, and why, where there cannot be one.
-  static std::shared_ptr<spool_directory> make(std::string const& root, std::string& error) {
+  static shared<spool_directory> make(std::string const& root, std::string& error) {
     if (!make_path(root)) return failed("mkdir", root, error);
     random_ids random;
     random.seed();
@@ -54,7 +56,7 @@ class spool_directory {
     for (int tries = 0; tries < 100; ++tries) {
       char name[64];
       std::snprintf(name, sizeof name, "%ld-%016llx", static_cast<long>(::getpid()), static_cast<unsigned long long>(std::bit_cast<std::uint64_t>(random.next_span_id())));
-      auto made = std::make_shared<spool_directory>(root, name);
+      auto made = shared<spool_directory>::make<spool_directory>(root, name);
       if (::mkdir(made->path_.c_str(), 0700) != 0) return failed("mkdir", made->path_, error);
       int const owner = ::open(made->owner_path().c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
       if (owner < 0 && errno != ENOENT) {
@@ -73,9 +75,9 @@ class spool_directory {
     return failed("mkdir", root, error);
   }
   // One whose owner is gone; null for any other.
-  static std::shared_ptr<spool_directory> adopt(std::string const& root, std::string const& name) {
+  static shared<spool_directory> adopt(std::string const& root, std::string const& name) {
     if (spool_names::of(name) == spool_names::kind::living) return nullptr;
-    auto found = std::make_shared<spool_directory>(root, name);
+    auto found = shared<spool_directory>::make<spool_directory>(root, name);
     found->files_ = 1;  // until list() has counted: nothing of it is removed before
     struct stat is{};
     if (::lstat(found->path_.c_str(), &is) != 0 || !S_ISDIR(is.st_mode) || is.st_uid != ::geteuid()) return nullptr;
@@ -87,23 +89,22 @@ class spool_directory {
     return found;
   }
 
-  // Those there now, oldest first. What nobody finished writing is removed.
+  // Those there now, in no order. What nobody finished writing is removed.
   std::vector<file> list(std::size_t& broken) {
     std::vector<file> all;
     std::vector<std::string> unfinished;
     if (DIR* const open = ::opendir(path_.c_str()); open != nullptr) {
       while (dirent const* const entry = ::readdir(open)) {
-        std::string const is = entry->d_name;
+        std::string_view const is = entry->d_name;
         if (is.size() < 17 || is[16] != '.' || is.find_first_not_of("0123456789abcdef") != 16) continue;
-        std::string const ending = is.substr(17);
-        if (ending == "tmp") unfinished.push_back(is);
-        else if (ending == "otlp" || ending == "sending") all.push_back({std::stoull(is.substr(0, 16), nullptr, 16), ending == "sending"});
+        std::string_view const ending = is.substr(17);
+        if (ending == "tmp") unfinished.emplace_back(is);
+        else if (ending == "otlp" || ending == "sending") all.push_back({std::strtoull(entry->d_name, nullptr, 16), ending == "sending"});
       }
       ::closedir(open);
     }
-    for (std::string const& one : unfinished) ::unlink((path_ + "/" + one).c_str());
+    for (std::string const& one : unfinished) ::unlink(joined({path_, "/", one}).c_str());
     broken += unfinished.size();
-    std::sort(all.begin(), all.end(), [](file const& a, file const& b) { return a.number < b.number; });
     files_ = all.size();
     return all;
   }
@@ -167,7 +168,7 @@ class spool_directory {
   spool_directory(std::string const& root, std::string const& name) : path_{joined({root, "/", name})}, name_{name} {}
 
  private:
-  static std::shared_ptr<spool_directory> failed(char const* what, std::string const& path, std::string& error) {
+  static shared<spool_directory> failed(char const* what, std::string const& path, std::string& error) {
     error = joined({what, " ", path, ": ", std::system_category().message(errno)});
     return nullptr;
   }

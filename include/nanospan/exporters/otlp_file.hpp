@@ -12,7 +12,6 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <new>
 #include <string>
 #include <system_error>
@@ -34,12 +33,12 @@ struct otlp_file_exporter::state {
 
   otlp_file_options options;
   std::string path;
-  std::shared_ptr<detail::line_file> file;
+  shared<detail::line_file> file;
   detail::side_thread disk;
-  std::shared_ptr<job> pending;  // was begun, and not seen to end
+  shared<job> pending;  // was begun, and not seen to end
   bool used = false;
 
-  void open() { file = std::make_shared<detail::line_file>(path, options.max_bytes, options.max_files); }
+  void open() { file = shared<detail::line_file>::make<detail::line_file>(path, options.max_bytes, options.max_files); }
   static std::string absolute(std::string const& path) {
     if (path == "-" || path.front() == '/') return path;
     std::string directory(4096, '\0');
@@ -72,7 +71,7 @@ export_result otlp_file_exporter::export_batch(batch const& spans, export_wait& 
   self.used = true;
   // What hung at the last attempt may have been written since, and would be there twice.
   bool const again = self.pending && self.pending->otlp == spans.otlp;
-  auto const one = again ? self.pending : std::make_shared<state::job>(spans.otlp);
+  auto const one = again ? self.pending : shared<state::job>::make<state::job>(spans.otlp);
   std::function<void()> work = [] {};
   if (!again)
     work = [one, file = self.file] {
