@@ -4781,7 +4781,7 @@ struct resource_detectors {
 };
 
 /// The variables are read when a tracer_provider is constructed, never later. What is said here wins over them.
-struct options {
+struct options {  // NOLINT(clang-analyzer-optin.performance.Padding): in the order of what belongs together, which is the one of designators
   /// OTEL_SERVICE_NAME, else OTEL_RESOURCE_ATTRIBUTES' service.name, else "unknown_service:<executable>".
   std::string service_name = {};
   /// Beside and over what was detected and those of OTEL_RESOURCE_ATTRIBUTES: {{"deployment.environment.name", "staging"}}. No limit applies.
@@ -6649,6 +6649,7 @@ class otlp_part {
   // Messages inside of each other: ExportTraceServiceRequest.resource_spans = 1, ResourceSpans.scope_spans = 2, ScopeSpans.spans = 2.
   enum class level { request, resource_spans, scope_spans };
 
+  // NOLINTBEGIN(misc-no-recursion): three levels
   // A message whose spans are all of the other part is left out, and one that never had any.
   bool copy(std::string_view message, level at, std::string& into) {
     std::uint32_t const inner = at == level::request ? 1 : 2;
@@ -6678,6 +6679,7 @@ class otlp_part {
     into += inside;
     return true;
   }
+  // NOLINTEND(misc-no-recursion)
 
   std::size_t first_;
   std::size_t last_;
@@ -7750,7 +7752,7 @@ inline std::string read_file(char const* path) {
   std::string content;
   char part[4096];
   while (content.size() < most_bytes) {
-    auto const count = ::read(file.get(), part, sizeof part);
+    auto const count = ::read(file.get(), part, sizeof part);  // NOLINT(clang-analyzer-unix.BlockInCriticalSection): a small local file
     if (count <= 0) break;
     content.append(part, static_cast<std::size_t>(count));
   }
@@ -8560,7 +8562,7 @@ enum class otlp_type : std::uint8_t {
   flags                                                                                                                                  // fixed32
 };
 
-struct otlp_field {
+struct otlp_field {  // NOLINT(clang-analyzer-optin.performance.Padding): in the order in which the table is read
   otlp_type in;
   std::uint8_t number;
   char const* name;
@@ -8640,6 +8642,7 @@ class otlp_json_writer {
  public:
   explicit otlp_json_writer(std::string& to) noexcept : to_{to} {}
 
+  // NOLINTBEGIN(misc-no-recursion): to most_depth
   // Appends a message as one object. Of a field that is there once the last one counts, also where it is a message. Throws std::bad_alloc.
   void message(std::string_view bytes, otlp_type what) {
     auto const [first, count] = fields[static_cast<std::size_t>(what)];
@@ -8661,7 +8664,7 @@ class otlp_json_writer {
     ++depth_;
     for (std::size_t place = 0; seen != 0; ++place, seen >>= 1) {
       if ((seen & 1) == 0) continue;
-      otlp_field const& field = otlp_fields[first + place];
+      otlp_field const& field = otlp_fields[first + place];  // NOLINT(clang-analyzer-core.UndefinedBinaryOperatorResult): a constant table
       if (wrong_id(field.is, last[place].bytes)) continue;
       if (to_.back() != '{') to_ += ',';
       to_ += '"';
@@ -8676,6 +8679,7 @@ class otlp_json_writer {
     --depth_;
     to_ += '}';
   }
+  // NOLINTEND(misc-no-recursion)
 
  private:
   // Arrays in arrays may be no deeper; what is there is left out. Readers have limits, too.
@@ -8710,6 +8714,7 @@ class otlp_json_writer {
     return (type == otlp_type::trace_id && bytes.size() != 16) || (type == otlp_type::span_id && bytes.size() != 8);
   }
 
+  // NOLINTBEGIN(misc-no-recursion): as above
   void all(std::string_view bytes, otlp_field const& field) {
     char before = '[';
     for (wire_reader reader{bytes}; reader.next();) {
@@ -8735,6 +8740,7 @@ class otlp_json_writer {
       default: message(bytes, type);
     }
   }
+  // NOLINTEND(misc-no-recursion)
 
   std::string& to_;
   int depth_ = 0;
@@ -9577,7 +9583,7 @@ class socket_stream {
     message.msg_iov = pieces;
     message.msg_iovlen = 2;
     for (error = {};;) {
-      auto const put = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+      auto const put = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);  // NOLINT(clang-analyzer-unix.StdCLibraryFunctions): it is open
       if (put >= 0) return static_cast<std::size_t>(put);
       if (errno == EINTR) continue;
       if (!would_block(error) || readable() || !wait_for(true, error)) return 0;
@@ -9733,7 +9739,7 @@ class http_answer_reader {
     unread_ += bytes;
     bytes_ += bytes.size();
     while (!finished_ && !unread_.empty()) {
-      std::size_t const used = parser_->put(boost::asio::const_buffer{unread_.data(), unread_.size()}, error_);
+      std::size_t const used = parser().put(boost::asio::const_buffer{unread_.data(), unread_.size()}, error_);
       unread_.erase(0, used);
       if (error_ == boost::beast::http::error::need_more) {
         error_ = {};
@@ -9746,8 +9752,8 @@ class http_answer_reader {
   }
   // The connection has ended.
   void end() {
-    if (parser_->got_some() && parser_->is_header_done()) parser_->put_eof(error_);
-    else error_ = parser_->got_some() ? boost::beast::http::error::partial_message : boost::beast::http::error::end_of_stream;
+    if (parser().got_some() && parser().is_header_done()) parser().put_eof(error_);
+    else error_ = parser().got_some() ? boost::beast::http::error::partial_message : boost::beast::http::error::end_of_stream;
     if (!error_) finish_if_done();
     finished_ = true;
   }
@@ -9764,8 +9770,9 @@ class http_answer_reader {
   bool surplus() const noexcept { return !unread_.empty(); }
 
  private:
+  http_answer_parser& parser() noexcept { return *parser_; }  // NOLINT(bugprone-unchecked-optional-access): there always is one
   void finish_if_done() {
-    finished_ = error_ || parser_->is_done();
+    finished_ = error_ || parser().is_done();
     if (error_ || !finished_ || !is_interim()) return;
     finished_ = false;
     answer_ = {};
@@ -9823,7 +9830,9 @@ inline std::optional<std::int64_t> http_date(std::string_view text, int this_yea
     text.remove_prefix(3);
     return static_cast<int>(at / 3) + 1;
   };
-  int hour = -1, minute = -1, second = -1;
+  int hour = -1;
+  int minute = -1;
+  int second = -1;
   auto const time = [&] {
     hour = number(2);
     if (!skip(":")) return false;
@@ -9836,7 +9845,9 @@ inline std::optional<std::int64_t> http_date(std::string_view text, int this_yea
   std::size_t const name = text.find_first_of(", ");
   if (name == std::string_view::npos || name < 3) return std::nullopt;
   text.remove_prefix(name);
-  int day = -1, in_month = 0, year = -1;
+  int day = -1;
+  int in_month = 0;
+  int year = -1;
   bool good = false;
   if (skip(", ")) {
     day = number(2);
@@ -9934,7 +9945,7 @@ inline export_result judge(http_answer const& answer) {
   using outcome = export_result::outcome;
   export_result result;
   int const status = answer.status;
-  std::string advice = advice_about(answer);
+  std::string const advice = advice_about(answer);
   if (status >= 200 && status < 300 && advice.empty()) {
     partial_success const partial = read_partial_success(answer.body);
     result.rejected_spans = partial.rejected_spans;
@@ -10907,6 +10918,7 @@ class spool_directory {
         spool_names::set(made->name_, spool_names::kind::living);
         return made;
       }
+      // NOLINTNEXTLINE(clang-analyzer-unix.Errno): own() says there why not
       if (errno != 0 && errno != EAGAIN && errno != EACCES) return failed("lock", made->owner_path(), error);
     }
     errno = EAGAIN;
@@ -10932,7 +10944,7 @@ class spool_directory {
     std::vector<file> all;
     std::vector<std::string> unfinished;
     if (DIR* const open = ::opendir(path_.c_str()); open != nullptr) {
-      while (dirent const* const entry = ::readdir(open)) {
+      while (dirent const* const entry = ::readdir(open)) {  // NOLINT(concurrency-mt-unsafe): of a stream that nobody else has
         std::string_view const is = entry->d_name;
         if (is.size() < 17 || is[16] != '.' || is.find_first_not_of("0123456789abcdef") != 16) continue;
         std::string_view const ending = is.substr(17);
@@ -10950,7 +10962,7 @@ class spool_directory {
   // Written to a file of another name first: under its own it is whole. Returns what went wrong, or nothing.
   std::string put(file as, batch const& spans) {
     std::string const temporary = path_of(as.number, "tmp");
-    descriptor to{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
+    descriptor const to{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
     auto const header = spool_file::header_of(spans);
     if (to.open() && write_all(to, {header.data(), header.size()}) && write_all(to, spans.otlp) && ::rename(temporary.c_str(), path_of(as).c_str()) == 0) {
       ++files_;
@@ -11151,7 +11163,7 @@ class spool {
       if (errno != ENOENT) error = joined({"opendir ", root_, ": ", std::system_category().message(errno)});
       return all;
     }
-    while (dirent const* const entry = ::readdir(open)) {
+    while (dirent const* const entry = ::readdir(open)) {  // NOLINT(concurrency-mt-unsafe): of a stream that nobody else has
       std::string name = entry->d_name;
       std::size_t const dash = name.find('-');
       if (dash != std::string::npos && name.size() == dash + 17 && name.find_first_not_of("0123456789") == dash) all.push_back(std::move(name));
@@ -11202,7 +11214,7 @@ class disk_turns {
 
   // `work` there, then `then` here. False where the disk does not answer in time: then `then` comes with a later turn, or never; or, where an earlier one is not
   // over, neither comes. Throws std::bad_alloc, neither comes.
-  bool run(job one, void (*work)(disk_job&), std::function<void(disk_job&)> then, export_wait& wait) {
+  bool run(job const& one, void (*work)(disk_job&), std::function<void(disk_job&)> then, export_wait& wait) {
     std::uint64_t const deadline = monotonic_nanoseconds() + limit;
     if (pending_ && (!on_thread([] {}, wait, deadline) || !finish())) return false;
     pending_ = one;
@@ -11512,6 +11524,7 @@ class batch_queue {
     background.queue_bytes.store(bytes, std::memory_order_relaxed);
   }
 
+  // NOLINTBEGIN(misc-non-private-member-variables-in-classes): a sender in four parts
   shared<exporter> exporter_;
   sender_messages tell_;
   batches queue_;    // in memory
@@ -11524,6 +11537,7 @@ class batch_queue {
   std::uint64_t pushed_ = 0;
   std::uint64_t setbacks_ = 0;
   std::uint64_t aside_due_ = 0;  // when batch_refuge has something to do
+  // NOLINTEND(misc-non-private-member-variables-in-classes)
 };
 
 }  // namespace nanospan::inline v0::detail
@@ -11572,7 +11586,7 @@ class batch_disk : public batch_queue {
     if (!ready(wait)) return disk_failed("the disk does not answer");
     auto const job = shared<disk_job>::make<disk_job>(spool_);
     job->found.most_bytes = spool_bytes_ - std::min(spool_bytes_, disk_bytes_);
-    run(job, disk_work::adopt, [this](disk_job& of) { join(std::move(of.found)); }, wait);
+    run(job, disk_work::adopt, [this](disk_job& of) { join(of.found); }, wait);
     return true;
   }
   // True when it is there. It is in nobody's hands but ours.
@@ -11662,6 +11676,7 @@ class batch_disk : public batch_queue {
     } catch (...) {}  // NOLINT(bugprone-empty-catch): no memory; let go of here, then
   }
 
+  // NOLINTBEGIN(misc-non-private-member-variables-in-classes): a sender in four parts
   back_off delay_;
   std::uint64_t next_attempt_ = 0;
   shared<spool> spool_;
@@ -11670,18 +11685,19 @@ class batch_disk : public batch_queue {
   std::uint64_t between_looks_;
   std::uint64_t next_look_;  // for spools of others
   bool aside_ = false;  // at the disk, or at what batch_refuge does
+  // NOLINTEND(misc-non-private-member-variables-in-classes)
 
  private:
-  bool run(disk_turns::job job, void (*work)(disk_job&), std::function<void(disk_job&)> then, export_wait& wait) {
+  bool run(disk_turns::job const& job, void (*work)(disk_job&), std::function<void(disk_job&)> then, export_wait& wait) {
     bool const before = std::exchange(aside_, true);
     struct restored {
       bool& what;
       bool to;
       ~restored() { what = to; }
     } const at_its_end{aside_, before};
-    return disk_.run(std::move(job), work, std::move(then), wait);
+    return disk_.run(job, work, std::move(then), wait);
   }
-  void join(spool::findings&& found) {
+  void join(spool::findings const& found) {
     std::uint64_t spans = 0;
     batches joined;
     for (auto const& one : found.batches) joined.emplace_back(queued_batch{batch{{}, one.spans}, 0, batch_account{one.spans}}).where = one.where;
@@ -11842,7 +11858,7 @@ class batch_refuge : public batch_disk {
     return {};
   }
 
-  shared<exporter> fallback_;
+  shared<exporter> fallback_;  // NOLINT(misc-non-private-member-variables-in-classes): a sender in four parts
 
  private:
   bool step_aside(export_wait& wait) {

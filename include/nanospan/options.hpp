@@ -103,7 +103,7 @@ struct resource_detectors {
 };
 
 /// The variables are read when a tracer_provider is constructed, never later. What is said here wins over them.
-struct options {
+struct options {  // NOLINT(clang-analyzer-optin.performance.Padding): in the order of what belongs together, which is the one of designators
   /// OTEL_SERVICE_NAME, else OTEL_RESOURCE_ATTRIBUTES' service.name, else "unknown_service:<executable>".
   std::string service_name = {};
   /// Beside and over what was detected and those of OTEL_RESOURCE_ATTRIBUTES: {{"deployment.environment.name", "staging"}}. No limit applies.

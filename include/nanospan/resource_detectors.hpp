@@ -31,7 +31,7 @@ inline std::string read_file(char const* path) {
   std::string content;
   char part[4096];
   while (content.size() < most_bytes) {
-    auto const count = ::read(file.get(), part, sizeof part);
+    auto const count = ::read(file.get(), part, sizeof part);  // NOLINT(clang-analyzer-unix.BlockInCriticalSection): a small local file
     if (count <= 0) break;
     content.append(part, static_cast<std::size_t>(count));
   }

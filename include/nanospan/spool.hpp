@@ -94,7 +94,7 @@ class spool {
       if (errno != ENOENT) error = joined({"opendir ", root_, ": ", std::system_category().message(errno)});
       return all;
     }
-    while (dirent const* const entry = ::readdir(open)) {
+    while (dirent const* const entry = ::readdir(open)) {  // NOLINT(concurrency-mt-unsafe): of a stream that nobody else has
       std::string name = entry->d_name;
       std::size_t const dash = name.find('-');
       if (dash != std::string::npos && name.size() == dash + 17 && name.find_first_not_of("0123456789") == dash) all.push_back(std::move(name));

@@ -48,7 +48,7 @@ class batch_disk : public batch_queue {
     if (!ready(wait)) return disk_failed("the disk does not answer");
     auto const job = shared<disk_job>::make<disk_job>(spool_);
     job->found.most_bytes = spool_bytes_ - std::min(spool_bytes_, disk_bytes_);
-    run(job, disk_work::adopt, [this](disk_job& of) { join(std::move(of.found)); }, wait);
+    run(job, disk_work::adopt, [this](disk_job& of) { join(of.found); }, wait);
     return true;
   }
   // True when it is there. It is in nobody's hands but ours.
@@ -138,6 +138,7 @@ class batch_disk : public batch_queue {
     } catch (...) {}  // NOLINT(bugprone-empty-catch): no memory; let go of here, then
   }
 
+  // NOLINTBEGIN(misc-non-private-member-variables-in-classes): a sender in four parts
   back_off delay_;
   std::uint64_t next_attempt_ = 0;
   shared<spool> spool_;
@@ -146,18 +147,19 @@ class batch_disk : public batch_queue {
   std::uint64_t between_looks_;
   std::uint64_t next_look_;  // for spools of others
   bool aside_ = false;  // at the disk, or at what batch_refuge does
+  // NOLINTEND(misc-non-private-member-variables-in-classes)
 
  private:
-  bool run(disk_turns::job job, void (*work)(disk_job&), std::function<void(disk_job&)> then, export_wait& wait) {
+  bool run(disk_turns::job const& job, void (*work)(disk_job&), std::function<void(disk_job&)> then, export_wait& wait) {
     bool const before = std::exchange(aside_, true);
     struct restored {
       bool& what;
       bool to;
       ~restored() { what = to; }
     } const at_its_end{aside_, before};
-    return disk_.run(std::move(job), work, std::move(then), wait);
+    return disk_.run(job, work, std::move(then), wait);
   }
-  void join(spool::findings&& found) {
+  void join(spool::findings const& found) {
     std::uint64_t spans = 0;
     batches joined;
     for (auto const& one : found.batches) joined.emplace_back(queued_batch{batch{{}, one.spans}, 0, batch_account{one.spans}}).where = one.where;

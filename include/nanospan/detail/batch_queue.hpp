@@ -90,6 +90,7 @@ class batch_queue {
     background.queue_bytes.store(bytes, std::memory_order_relaxed);
   }
 
+  // NOLINTBEGIN(misc-non-private-member-variables-in-classes): a sender in four parts
   shared<exporter> exporter_;
   sender_messages tell_;
   batches queue_;    // in memory
@@ -102,6 +103,7 @@ class batch_queue {
   std::uint64_t pushed_ = 0;
   std::uint64_t setbacks_ = 0;
   std::uint64_t aside_due_ = 0;  // when batch_refuge has something to do
+  // NOLINTEND(misc-non-private-member-variables-in-classes)
 };
 
 }  // namespace nanospan::inline v0::detail

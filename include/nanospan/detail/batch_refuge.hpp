@@ -112,7 +112,7 @@ class batch_refuge : public batch_disk {
     return {};
   }
 
-  shared<exporter> fallback_;
+  shared<exporter> fallback_;  // NOLINT(misc-non-private-member-variables-in-classes): a sender in four parts
 
  private:
   bool step_aside(export_wait& wait) {

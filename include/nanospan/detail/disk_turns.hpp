@@ -29,7 +29,7 @@ class disk_turns {
 
   // `work` there, then `then` here. False where the disk does not answer in time: then `then` comes with a later turn, or never; or, where an earlier one is not
   // over, neither comes. Throws std::bad_alloc, neither comes.
-  bool run(job one, void (*work)(disk_job&), std::function<void(disk_job&)> then, export_wait& wait) {
+  bool run(job const& one, void (*work)(disk_job&), std::function<void(disk_job&)> then, export_wait& wait) {
     std::uint64_t const deadline = monotonic_nanoseconds() + limit;
     if (pending_ && (!on_thread([] {}, wait, deadline) || !finish())) return false;
     pending_ = one;

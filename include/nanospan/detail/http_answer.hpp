@@ -83,7 +83,7 @@ class http_answer_reader {
     unread_ += bytes;
     bytes_ += bytes.size();
     while (!finished_ && !unread_.empty()) {
-      std::size_t const used = parser_->put(boost::asio::const_buffer{unread_.data(), unread_.size()}, error_);
+      std::size_t const used = parser().put(boost::asio::const_buffer{unread_.data(), unread_.size()}, error_);
       unread_.erase(0, used);
       if (error_ == boost::beast::http::error::need_more) {
         error_ = {};
@@ -96,8 +96,8 @@ class http_answer_reader {
   }
   // The connection has ended.
   void end() {
-    if (parser_->got_some() && parser_->is_header_done()) parser_->put_eof(error_);
-    else error_ = parser_->got_some() ? boost::beast::http::error::partial_message : boost::beast::http::error::end_of_stream;
+    if (parser().got_some() && parser().is_header_done()) parser().put_eof(error_);
+    else error_ = parser().got_some() ? boost::beast::http::error::partial_message : boost::beast::http::error::end_of_stream;
     if (!error_) finish_if_done();
     finished_ = true;
   }
@@ -114,8 +114,9 @@ class http_answer_reader {
   bool surplus() const noexcept { return !unread_.empty(); }
 
  private:
+  http_answer_parser& parser() noexcept { return *parser_; }  // NOLINT(bugprone-unchecked-optional-access): there always is one
   void finish_if_done() {
-    finished_ = error_ || parser_->is_done();
+    finished_ = error_ || parser().is_done();
     if (error_ || !finished_ || !is_interim()) return;
     finished_ = false;
     answer_ = {};

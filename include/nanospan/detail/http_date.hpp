@@ -36,7 +36,9 @@ inline std::optional<std::int64_t> http_date(std::string_view text, int this_yea
     text.remove_prefix(3);
     return static_cast<int>(at / 3) + 1;
   };
-  int hour = -1, minute = -1, second = -1;
+  int hour = -1;
+  int minute = -1;
+  int second = -1;
   auto const time = [&] {
     hour = number(2);
     if (!skip(":")) return false;
@@ -49,7 +51,9 @@ inline std::optional<std::int64_t> http_date(std::string_view text, int this_yea
   std::size_t const name = text.find_first_of(", ");
   if (name == std::string_view::npos || name < 3) return std::nullopt;
   text.remove_prefix(name);
-  int day = -1, in_month = 0, year = -1;
+  int day = -1;
+  int in_month = 0;
+  int year = -1;
   bool good = false;
   if (skip(", ")) {
     day = number(2);

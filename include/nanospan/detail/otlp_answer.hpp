@@ -60,7 +60,7 @@ inline export_result judge(http_answer const& answer) {
   using outcome = export_result::outcome;
   export_result result;
   int const status = answer.status;
-  std::string advice = advice_about(answer);
+  std::string const advice = advice_about(answer);
   if (status >= 200 && status < 300 && advice.empty()) {
     partial_success const partial = read_partial_success(answer.body);
     result.rejected_spans = partial.rejected_spans;

@@ -69,6 +69,7 @@ class spool_directory {
         spool_names::set(made->name_, spool_names::kind::living);
         return made;
       }
+      // NOLINTNEXTLINE(clang-analyzer-unix.Errno): own() says there why not
       if (errno != 0 && errno != EAGAIN && errno != EACCES) return failed("lock", made->owner_path(), error);
     }
     errno = EAGAIN;
@@ -94,7 +95,7 @@ class spool_directory {
     std::vector<file> all;
     std::vector<std::string> unfinished;
     if (DIR* const open = ::opendir(path_.c_str()); open != nullptr) {
-      while (dirent const* const entry = ::readdir(open)) {
+      while (dirent const* const entry = ::readdir(open)) {  // NOLINT(concurrency-mt-unsafe): of a stream that nobody else has
         std::string_view const is = entry->d_name;
         if (is.size() < 17 || is[16] != '.' || is.find_first_not_of("0123456789abcdef") != 16) continue;
         std::string_view const ending = is.substr(17);
@@ -112,7 +113,7 @@ class spool_directory {
   // Written to a file of another name first: under its own it is whole. Returns what went wrong, or nothing.
   std::string put(file as, batch const& spans) {
     std::string const temporary = path_of(as.number, "tmp");
-    descriptor to{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
+    descriptor const to{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
     auto const header = spool_file::header_of(spans);
     if (to.open() && write_all(to, {header.data(), header.size()}) && write_all(to, spans.otlp) && ::rename(temporary.c_str(), path_of(as).c_str()) == 0) {
       ++files_;
