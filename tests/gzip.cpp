@@ -118,7 +118,7 @@ TEST_CASE("compressing comes up for air after each 16 KiB") {
   CHECK(times == 63);
 }
 
-TEST_CASE("with gzip a batch is sent compressed, and says so; a probe has nothing to compress") {
+TEST_CASE("with gzip a batch is sent compressed, and says so, and a probe has nothing to compress") {
   test_collector collector;
   otlp_http_exporter exporter{options_for(collector)};
   test_wait wait;

@@ -290,7 +290,7 @@ TEST_CASE("a forked child's exporter has the same files, and a connection of its
   CHECK(child->export_batch({"spans", 1}, wait).what == outcome::success);
 }
 
-TEST_CASE("files come from the options, else from the variables for traces, else from those for all signals; bad ones of variables are told and ignored") {
+TEST_CASE("files come from the options, else from the variables for traces, else from those for all signals, and bad ones of variables are told and ignored") {
   support::variables const clean;
   auto with = certified();
   with.client_authority = "ca";

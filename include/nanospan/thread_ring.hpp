@@ -225,6 +225,7 @@ NANOSPAN_DETAIL_SHARED NANOSPAN_DETAIL_COLD inline thread_slot* acquire_slot() n
   errno_kept const as_it_was;
   this_thread.exited = true;  // to a signal handler that interrupts this
   std::atomic_signal_fence(std::memory_order_seq_cst);
+  asm volatile("" : : "r"(&hook_forks));  // so that a library finds the program's
   hook_forks();
   thread_slot* slot = reuse_slot();
   if (slot == nullptr) slot = add_slot();
