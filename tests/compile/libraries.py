@@ -78,9 +78,10 @@ class libraries(compiler_matrix):
         self.case(f"a plugin needs no room among the static thread-locals{name}", needs if "STATIC_TLS" in needs or "NEEDED" not in needs else None)
 
     def unloading(self, name, flags):
+        place = ["-Wl,-z,max-page-size=0x200000"]  # of one size, so that one fits where the other was
         built = self.first_failure(
-            lambda: self.shared("a plugin", "first.so", *flags, function="plugin"),
-            lambda: self.shared("another one", "second.so", *flags, function="plugin"),
+            lambda: self.shared("a plugin", "first.so", *flags, linked=place, function="plugin"),
+            lambda: self.shared("another one", "second.so", *flags, linked=place, function="plugin"),
             lambda: self.compile(SOURCES + "unload.cpp", "unload.o", "-O1", *flags),
             lambda: self.link("unload", "-rdynamic", "unload.o", "implementation.o", "-ldl"),
             lambda: self.link("closed", "unload.o", "implementation.o", "-ldl"))
