@@ -818,7 +818,7 @@ TEST_CASE("what is encoded of any record is read by libprotobuf as what it says"
       add(encoder, random.one_in(3) ? heap_record_of(header, entries) : record_of(header, entries), clock);
     }
     REQUIRE(encoder.span_count() == spans);
-    nanospan::batch const batch = encoder.cut();
+    auto const batch = encoder.cut();
     REQUIRE(batch.span_count == spans);
     ExportTraceServiceRequest const arrived = parsed(batch.otlp);
     for (proto_span const& span : spans_of(arrived))
@@ -1132,7 +1132,7 @@ TEST_CASE("spans of named tracers arrive each in its tracer's scope, and equal t
         used.insert(told.by);
         expected.emplace(told.span.span_id(), std::move(told));
       }
-      nanospan::batch const batch = encoder.cut();
+      auto const batch = encoder.cut();
       CHECK(batch.span_count == expected.size());
       ExportTraceServiceRequest request;
       REQUIRE(request.ParseFromString(batch.otlp));
@@ -1380,7 +1380,7 @@ TEST_CASE("a batch that was cut is as new") {
       add(encoder, record_of(header_of({}, nanospan::span_id{{static_cast<std::uint8_t>(at + 1)}}, 1, 2, true), {}), clock);
       CHECK(encoder.bytes() > before);
     }
-    nanospan::batch const batch = encoder.cut();
+    auto const batch = encoder.cut();
     CHECK(batch.span_count == static_cast<std::size_t>(round + 1));
     ExportTraceServiceRequest const request = parsed(batch.otlp);
     REQUIRE(spans_of(request).size() == round + 1);

@@ -1099,7 +1099,7 @@ TEST_CASE("a probe is a request without a span, on the connection that batches g
   CHECK(collector.connections() == 1);
 }
 
-TEST_CASE("a probe that is called bad was read by somebody; what else is wrong with a batch is wrong with a probe") {
+TEST_CASE("a probe that is called bad was read by somebody, and what else is wrong with a batch is wrong with a probe") {
   auto const probed = [](int status, test_collector::header_list const& headers = {}, std::string const& body = {}) {
     test_collector collector;
     collector.next(test_collector::respond(status, headers, body));
@@ -1121,7 +1121,7 @@ TEST_CASE("a port that speaks something else is known by what it says") {
   } const others[] = {{std::string{"\0\0\x06\x04\0\0\0\0\0\0\x05\0\0@\0", 15}, "a gRPC port?"},
                       {std::string{"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0", 17}, "a gRPC port?"},
                       {"\x15\x03\x03", "in TLS: use https"},
-                      {"\x15\x03\x01\x00\x02\x02\x46", "in TLS: use https"},
+                      {"\x15\x03\x01\x00\x02\x02\x46", "in TLS: use https"},  // NOLINT(bugprone-string-literal-with-embedded-nul): it is what it begins with
                       {"SSH-2.0-OpenSSH_9.2\r\n", "not HTTP/1.1"}};
   for (auto const& [bytes, said] : others) {
     for (bool const by_reset : {false, true}) {
@@ -1258,7 +1258,7 @@ TEST_CASE("a probe that hangs holds neither a batch nor the end, and is not told
   SECTION("the end") {
     auto const started = std::chrono::steady_clock::now();
     {
-      nanospan::tracer_provider const tracing{std::move(options)};
+      nanospan::tracer_provider const tracing{std::move(options)};  // NOLINT(bugprone-use-after-move): of this section
       CHECK(collector.wait_for_requests(1));
     }
     CHECK(std::chrono::steady_clock::now() - started < 30s);

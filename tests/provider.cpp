@@ -762,7 +762,7 @@ TEST_CASE("at exit() a provider ends before what its exporter needs does, though
     begin_anew();
     { tracer_provider const first{{.exporter = std::make_shared<nanospan::memory_exporter>()}}; }
     std::atexit([] { gone = true; });
-    static tracer_provider* const second = new tracer_provider{{.exporter = std::make_shared<needing>()}};  // its destructor is never called
+    static auto* const second = new tracer_provider{{.exporter = std::make_shared<needing>()}};  // its destructor is never called
     static_cast<void>(second);
     record(1);
     std::exit(4);

@@ -366,7 +366,7 @@ TEST_CASE("what a killed process had on disk is sent by the next one, oldest fir
   CHECK(directories_in(directory.path()) == 0);
 }
 
-TEST_CASE("what is left at the end stays on disk and is counted as held; another provider of the process does not count it again") {
+TEST_CASE("what is left at the end stays on disk and is counted as held, and another provider of the process does not count it again") {
   temporary_directory const directory;
   {
     spooling with{directory.path()};
@@ -387,7 +387,7 @@ TEST_CASE("what is left at the end stays on disk and is counted as held; another
   CHECK(directories_in(directory.path()) == 0);
 }
 
-TEST_CASE("broken files are removed and told once; a batch is sent as it was written, or not at all") {
+TEST_CASE("broken files are removed and told once, and a batch is sent as it was written, or not at all") {
   temporary_directory const directory;
   leave_behind(directory.path(), {"first", "second", "third", "fourth"});
   auto const there = files_in(directory.path(), ".otlp");

@@ -131,7 +131,7 @@ TEST_CASE("what a server says in TLS only, as its session's tickets, is no answe
   CHECK((server.bodies() == std::vector<std::string>{large}));
 }
 
-TEST_CASE("the certificate's name is the URL's host, which the server is told; an address is none to tell") {
+TEST_CASE("the certificate's name is the URL's host, which the server is told, and an address is none to tell") {
   tls_server server{certified()};
   CHECK(send_once(trusting(server.url("localhost"))).what == outcome::success);
   CHECK(server.name() == "localhost");
